@@ -226,7 +226,7 @@ def _from_python(text: str) -> bytes | None:
 def _from_javascript(text: str) -> bytes | None:
     """Return a row as JSON that is written for JavaScript: keys without quotes, texts in single ones."""
     text = text.strip().rstrip(",;")
-    if not text.startswith("{"):
+    if not text.startswith("{") or _KEY.search(text) is None:
         return None
     quoted = _TEXTS_OR_KEY.sub(lambda f: f'{f.group(1)}"{f.group(2)}"' if f.group(2) else f.group(), text)
     if quoted == text:

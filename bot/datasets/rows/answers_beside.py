@@ -13,6 +13,7 @@ from bot.datasets.rows.other_forms import is_item, messages_of_items
 
 # Keys beside the request that hold the response, and those of the response that hold answers.
 RESPONSE_KEYS = frozenset({"response", "output", "outputs", "request_response", "completion", "choices"})
+_HOLD_ANSWERS = RESPONSE_KEYS | {"candidates"}
 # How OpenAI and Google name an answer that is not complete.
 EARLY_ENDS = frozenset(
     {"length", "content_filter", "max_tokens", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
@@ -29,6 +30,8 @@ def with_answer(
 
     `whole` is the row itself, or what is around it. An answer that ended early is added to `problems`.
     """
+    if whole.keys().isdisjoint(_HOLD_ANSWERS):
+        return None
     for held in _responses(whole):
         if (answered := _answered(row, held)) is not None:
             if problems is not None and (ended := _ended_early(held)):

@@ -17,6 +17,7 @@ from bot.datasets.formats.json_lines import NUL, Block
 from bot.datasets.rows.almost_json import holds_odd_spaces, with_plain_spaces
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS
+from bot.datasets.rows.loose_reader import LooseRow
 from bot.datasets.rows.row_checker import RowChecker, RowResult
 from bot.datasets.rows.row_shapes import Shape, shape_of, stands_for_others
 from bot.datasets.rows.slow_reader import BOM, LOG_KEYS, ODD_SPACES, WRAPPER_KEYS, form_of
@@ -30,6 +31,7 @@ _RUN = 64
 _MOST_EXPLAINED = 5_000
 _JUNK_SHARE = 0.9
 _NOT_READ = Problem("not-read", limit=_MOST_EXPLAINED)
+_LINE_END = Problem("line-end-in-text")
 # Short rows often repeat, such as `{}`: so many results of rows of at most so many bytes are stored.
 _MOST_STORED, _LONGEST_STORED = 256, 256
 # After so many rows in a sequence that the fast reader did not take, it is given none until one row is good again.
@@ -43,12 +45,13 @@ Found: TypeAlias = tuple[Block, int, Columns | RowResult]
 
 class _Kind(Enum):
     CORRECT = auto()
+    LOOSE = auto()  # correct but for what is around its texts
     SPACED = auto()  # correct but for odd spaces between values
     BLANK = auto()
     OTHER = auto()
 
 
-_CORRECT, _SPACED, _BLANK, _OTHER = _Kind
+_CORRECT, _LOOSE, _SPACED, _BLANK, _OTHER = _Kind
 
 
 class BlockReader:
@@ -63,7 +66,7 @@ class BlockReader:
         self._explained: dict[bytes, RowResult] = {}
         self._explained_as: Dialect | None = None
         self._shapes: dict[Shape, RowResult] = {}
-        self._misses = 0
+        self._misses = self._loose_misses = 0
 
     def read(self, block: Block) -> Iterator[Found]:
         """Read a block; equal short rows may have the same result object."""
@@ -77,8 +80,7 @@ class BlockReader:
             return
         for rows, size in block.joined():
             if size > 1:
-                result = self._explain(rows.raw)
-                yield rows, rows.first, replace(result, problems=(*result.problems, Problem("line-end-in-text")))
+                yield rows, rows.first, self._read_cut_row(rows.raw)
                 yield rows, rows.first + 1, RowResult(None, count=size - 1, blank=True)
                 continue
             may_hold_nul, may_be_spaced = rows.holds_nul(), holds_odd_spaces(rows.raw)
@@ -106,6 +108,39 @@ class BlockReader:
             return None
         return self._checker.within_limits(fast.columns(rows))
 
+    def _read_cut_row(self, line: bytes) -> Columns | RowResult:
+        """Read a row that was put together from lines."""
+        columns = None if NUL in line else self._read_together((line,)) or self._read_loose_row(line)
+        if columns is not None:
+            self._rows += 1
+            columns.warnings = (*columns.warnings, _LINE_END)
+            return columns
+        result = self._explain(line)
+        return replace(result, problems=(*result.problems, _LINE_END))
+
+    def _read_loose_row(self, line: bytes) -> Columns | None:
+        row = self._read_loosely(line)
+        return self._columns_of((row,)) if row is not None else None
+
+    def _read_loosely(self, line: bytes) -> LooseRow | None:
+        """Return a row that is correct but for what is around its texts."""
+        # Where no row of many is such a row, few are tried.
+        resting = self._loose_misses >= _MOST_MISSES and self._loose_misses % _RUN
+        if self._checker.loose is None or resting or (row := self._checker.loose.read(line)) is None:
+            self._loose_misses += 1
+            return None
+        return row
+
+    def _columns_of(self, rows: Sequence[LooseRow]) -> Columns | None:
+        """Return rows with the same warnings, or None where one of them is not correct."""
+        fast = self._checker.fast
+        assert fast is not None
+        columns = self._checker.within_limits(fast.columns([row for row, _ in rows]))
+        if columns is not None:
+            self._misses = self._loose_misses = 0
+            columns.warnings = (*rows[0].warnings, *columns.warnings)
+        return columns
+
     def _read_lines(self, rows: Block, start: int, may_hold_nul: bool, may_be_spaced: bool) -> Iterator[Found]:
         """Read a run of lines together; if that fails, the correct ones together and the others alone."""
         lines, number = rows.lines[start : start + _RUN], rows.first + start
@@ -116,24 +151,49 @@ class BlockReader:
             return
         # All kinds are decided before the first row is explained: that may decide the dialect.
         for kind, run in groupby([self._kind(line, may_be_spaced) for line in lines], itemgetter(0)):
-            taken = [line for _, line in run]
-            if kind is _CORRECT or kind is _SPACED:
-                self._misses = 0
-            yield from self._read_run(rows, number, taken, kind)
+            taken = list(run)
+            if kind is _LOOSE:
+                yield from self._read_loose_run(rows, number, [row for _, _, row in taken if row is not None])
+            else:
+                yield from self._read_run(rows, number, [line for _, line, _ in taken], kind)
             number += len(taken)
 
-    def _kind(self, line: bytes, may_be_spaced: bool) -> tuple[_Kind, bytes]:
-        """Return the kind of a line and the line as JSON."""
+    def _kind(self, line: bytes, may_be_spaced: bool) -> tuple[_Kind, bytes, LooseRow | None]:
+        """Return the kind of a line, the line as JSON, and what it holds where it is a loose one."""
         if line in self._explained:
-            return _OTHER, line
+            return _OTHER, line, None
         if self._checker.fast is not None and self._misses < _MOST_MISSES and NUL not in line:
             if self._read_together((line,)) is not None:
-                return _CORRECT, line
+                self._misses = 0
+                return _CORRECT, line, None
+            if line.startswith(b"{") and (row := self._read_loosely(line)) is not None:
+                return _LOOSE, line, row
             spaced = with_plain_spaces(line) if may_be_spaced and not line.startswith(BOM) else None
             if spaced and self._read_together((spaced,)) is not None:
-                return _SPACED, spaced
+                self._misses = 0
+                return _SPACED, spaced, None
         self._misses += 1
-        return _BLANK if not line or not line.strip() else _OTHER, line
+        return _BLANK if not line or not line.strip() else _OTHER, line, None
+
+    def _read_loose_run(self, rows: Block, number: int, run: Sequence[LooseRow]) -> Iterator[Found]:
+        for _, alike in groupby(run, itemgetter(1)):
+            read = list(alike)
+            columns = self._columns_of(read)
+            if columns is not None:
+                self._rows += len(read)
+                yield rows, number, columns
+                number += len(read)
+                continue
+            for row in read:
+                columns = self._columns_of((row,))
+                if columns is not None:
+                    self._rows += 1
+                    yield rows, number, columns
+                else:
+                    self._misses += 1
+                    self._loose_misses += 1
+                    yield rows, number, self._explain(rows.lines[number - rows.first])
+                number += 1
 
     def _read_run(self, rows: Block, first: int, lines: Sequence[bytes], kind: _Kind) -> Iterator[Found]:
         if kind is _BLANK:
@@ -150,7 +210,7 @@ class BlockReader:
             for number, run in [(first, lines)] if columns else enumerate(zip(lines, strict=True), first):
                 read = columns or self._read_together(run)
                 assert read is not None
-                read.warnings = warnings
+                read.warnings = (*warnings, *read.warnings)
                 yield rows, number, read
 
     def _explain_run(self, rows: Block, first: int, lines: Sequence[bytes]) -> Iterator[Found]:

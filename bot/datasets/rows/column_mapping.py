@@ -138,7 +138,7 @@ def holds_known_pair(row: Mapping[str, Any]) -> bool:
     if len(row) > _MOST_KEYS:
         return False
     own = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
-    return _known_pair(own) is not None
+    return len(own) > 1 and _known_pair(own) is not None
 
 
 def _may_be_text(value: Any) -> bool:

@@ -17,6 +17,7 @@ from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS
+from bot.datasets.rows.preference_rows import DIALOGUE_START
 from bot.datasets.rows.side_keys import MEANING_KEYS
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -29,12 +30,15 @@ FAST_READER_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class FastReader:
     """Reads one dialect: decodes lines (raises FAST_READER_ERRORS), then splits the rows into columns.
 
-    `columns` returns None where `slow_reader` must read at least one of the rows.
+    `columns` returns None where `slow_reader` must read at least one of the rows. Lines with a `mark` are none of
+    its rows.
     """
 
+    row: type[msgspec.Struct]
     decode: Callable[[bytes], Any]
     decode_lines: Callable[[bytes], list[Any]]
     columns: Callable[[list[Any]], Columns | None]
+    mark: bytes = b""
 
     def without(self, mark: bytes) -> "FastReader":
         """Return a reader that leaves rows with these bytes to `slow_reader`."""
@@ -52,12 +56,12 @@ class FastReader:
                 raise refused
             return self.decode_lines(raw)
 
-        return FastReader(decode, decode_lines, self.columns)
+        return FastReader(self.row, decode, decode_lines, self.columns, mark)
 
 
 def _reader(row: type[msgspec.Struct], columns: Callable[[list[Any]], Columns | None]) -> FastReader:
     decoder = msgspec.json.Decoder(row)
-    return FastReader(decoder.decode, decoder.decode_lines, columns)
+    return FastReader(row, decoder.decode, decoder.decode_lines, columns)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -86,6 +90,14 @@ class _AlpacaRow(_Strict):
     instruction: str
     output: str
     input: str | None = None
+
+
+class _PreferredRow(_Strict):
+    """TRL's row of texts."""
+
+    prompt: str
+    chosen: str
+    rejected: str
 
 
 class _ModelMessage(_Strict):
@@ -137,6 +149,8 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
             return _reader(_AlpacaRow, _alpaca_columns)
         case Dialect.VERTEX:
             return _vertex_reader()
+        case Dialect.TRL:
+            return _reader(_PreferredRow, _preferred_columns)
         case _:
             return None
 
@@ -153,6 +167,7 @@ def _pair_row(question: str, answer: str, base: type[msgspec.Struct], *others: s
 
 
 _pair_of = attrgetter("question", "answer")
+_preferred_of = attrgetter("prompt", "chosen")
 
 
 def _pair_columns(rows: list[Any]) -> Columns | None:
@@ -173,6 +188,17 @@ def _alpaca_columns(rows: list[Any]) -> Columns | None:
         question = row.instruction + BLANK_LINE + extra if extra and extra.strip() else row.instruction
         texts += (question, row.output)
     return Columns(texts, [2] * len(rows))
+
+
+def _preferred_columns(rows: list[Any]) -> Columns | None:
+    texts = list(chain.from_iterable(map(_preferred_of, rows)))
+    rejected = [row.rejected for row in rows]
+    if not (all(map(str.strip, texts)) and all(map(str.strip, rejected))):
+        return None
+    # The text of a whole dialogue, as Anthropic's HH-RLHF has it.
+    if any(text.lstrip().startswith(DIALOGUE_START) for text in texts[1::2]):
+        return None
+    return Columns(texts, [2] * len(rows), rejected)
 
 
 def _mapped_reader(question: str, answer: str) -> FastReader:
@@ -201,7 +227,7 @@ def _mapped_reader(question: str, answer: str) -> FastReader:
         looked_at = [row for row in rows if type(row) is with_watched]
         return None if any(map(nothing.__ne__, map(watched_of, looked_at))) else _pair_columns(rows)
 
-    return FastReader(decode, decode_lines, columns)
+    return FastReader(plain.type, decode, decode_lines, columns)
 
 
 def _chat_reader(row: type[msgspec.Struct], asking: str, answering: str) -> FastReader:

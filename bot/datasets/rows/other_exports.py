@@ -70,10 +70,15 @@ def _is_error(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("error"), dict | str) and row.keys() <= _OF_ERRORS
 
 
+_SPEAKERS = ("role", "from", "sender", "author", "speaker")
+
+
 def _is_turn(row: Mapping[str, Any]) -> bool:
-    speaker = any(isinstance(row.get(key), str) for key in ("role", "from", "sender", "author", "speaker"))
-    said = not row.keys().isdisjoint(("content", "text", "parts", "message", "value"))
-    return speaker and said and guess_mapping(row, known_only=True) is None
+    keys = row.keys()
+    if keys.isdisjoint(_SPEAKERS) or keys.isdisjoint(("content", "text", "parts", "message", "value")):
+        return False
+    speaker = any(isinstance(row.get(key), str) for key in _SPEAKERS)
+    return speaker and guess_mapping(row, known_only=True) is None
 
 
 def _is_transcript(row: Mapping[str, Any]) -> bool:

@@ -76,7 +76,8 @@ _SAID = re.compile(
     r"(?:(?:model|response|answer|completion|output|assistant|option|choice|chatbot|candidate|human_ref)[_ -]?)?"
     r"([a-z0-9])"
 )
-_HINTS = _ANSWERS | {"input", "items"} | _CAPITALS
+# A row without any of these keys is in no other form.
+HINTS = _ANSWERS | {"input", "items"} | _CAPITALS
 # The fields of a response, or of its request, that are no part of the conversation.
 _SETTINGS = frozenset(
     {
@@ -150,7 +151,7 @@ def _langchain_message(message: dict[str, Any]) -> dict[str, Any]:
 def in_known_form(row: Mapping[str, Any]) -> KnownForm | None:
     """Return a row of another form in one that the readers know, or None where it is no such row."""
     keys = row.keys()
-    if keys.isdisjoint(_HINTS) or not keys.isdisjoint(_KNOWN) or any(keys >= pair for pair in _WHOLE):
+    if keys.isdisjoint(HINTS) or not keys.isdisjoint(_KNOWN) or any(keys >= pair for pair in _WHOLE):
         return None
     return _response(row) or _two_answers(row) or _in_small_letters(row)
 

@@ -24,6 +24,7 @@ from bot.datasets.rows.turn_reader import (
 
 # How texts of Anthropic's HH-RLHF mark their turns.
 _MARK_OF_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \n]?")
+DIALOGUE_START = "Human:"
 # The keys of what is answered, in a preference row. Sources: TRL, LLaMA-Factory, and Intel's orca_dpo_pairs.
 _PROMPT_KEYS = ("prompt", "question", "instruction", *CONVERSATION_KEYS)
 
@@ -68,7 +69,7 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
     https://platform.openai.com/docs/guides/direct-preference-optimization
     """
     beside = ""
-    if "preferred_output" in row:
+    if "preferred_output" in row and not ("chosen" in row and "rejected" in row):
         prompt_key, chosen_key, rejected_key = "input", "preferred_output", "non_preferred_output"
         prompt = row.get("input")
         prompt = prompt.get("messages") if isinstance(prompt, dict) else prompt
@@ -79,7 +80,8 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
         extra = row.get("input") if prompt_key == "instruction" else None
         if isinstance(prompt, str) and isinstance(extra, str):
             beside, prompt = "input", BLANK_LINE.join(filter(None, (prompt, extra)))
-    turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key, beside}, problems)
+    used = {prompt_key, chosen_key, rejected_key, *filter(None, (beside,))}
+    turns = read_side_keys(row, used, problems)
     chosen, rejected = row.get(chosen_key), row.get(rejected_key)
     dialogue = _dialogue(chosen)
     if isinstance(dialogue, list) and _holds(dialogue, prompt):
@@ -102,7 +104,7 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
 
 def _dialogue(value: Any) -> Any:
     """Return a text of Anthropic's HH-RLHF as turns, any other value as it is."""
-    if not isinstance(value, str) or not value.lstrip().startswith("Human:"):
+    if not isinstance(value, str) or not value.lstrip().startswith(DIALOGUE_START):
         return value
     _, *pieces = _MARK_OF_TURN.split(value.strip())
     roles = {"Human": "user", "Assistant": "assistant"}

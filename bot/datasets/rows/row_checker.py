@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from bot.datasets.findings.collector import Problem
-from bot.datasets.findings.report import BYTES_PER_TOKEN
+from bot.datasets.findings.report import BYTES_PER_TOKEN, PREFERRED_ONLY
 from bot.datasets.rows.calls_in_text import CALL_MARK
 from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FastReader, build_fast_reader
 from bot.datasets.rows.json_values import describe
+from bot.datasets.rows.loose_reader import LooseReader
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.slow_reader import ParsedRow, form_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
@@ -30,6 +31,7 @@ _MIXED_SHARE = 0.2
 # See `slow_reader.py` on what an attribute of an enum's class costs.
 _OPENAI, _SHAREGPT = Dialect.OPENAI, Dialect.SHAREGPT
 _PREFERENCE, _PREFERENCES = Dialect.PREFERENCE, (Dialect.PREFERENCE, Dialect.TRL)
+_PREFERRED_ONLY = Problem(PREFERRED_ONLY, "rejected")
 
 
 class RowResult(msgspec.Struct, frozen=True):
@@ -68,6 +70,8 @@ class RowChecker:
         self._limits = limits
         self._target = target
         self.fast: FastReader | None = None
+        self.loose: LooseReader | None = None
+        self._warnings: tuple[Problem, ...] = ()
         self._most_in = limits.input_characters or _UNLIMITED
         self._most_out = limits.output_characters or _UNLIMITED
         # A character is at most four bytes, so at most one estimated token.
@@ -82,23 +86,36 @@ class RowChecker:
     def require(self, dialect: Dialect) -> None:
         """Require this dialect of all rows."""
         self._dialect = dialect
+        self.loose = None
+        self._warnings = (_PREFERRED_ONLY,) if self._learns_half(dialect) else ()
         # Every row of a file that holds no preferences is an error where these are wanted.
-        if self._target is not _PREFERENCE:
+        if self._target is not _PREFERENCE or dialect in _PREFERENCES:
             self.fast = build_fast_reader(dialect, self.mapping)
         if self.fast is not None and self._limits.takes_tools and dialect in (_OPENAI, _SHAREGPT):
             # A call inside of a text is no plain text where the target takes calls.
             self.fast = self.fast.without(CALL_MARK)
+        if self.fast is not None and self.mapping is None:
+            self.loose = LooseReader(self.fast, dialect)
+
+    def _learns_half(self, dialect: Dialect | None) -> bool:
+        """Return whether only the preferred one of two answers would be learned."""
+        return dialect in _PREFERENCES and self._target not in (None, *_PREFERENCES)
 
     def within_limits(self, columns: Columns | None) -> Columns | None:
-        """Return the rows of the fast reader; None where there are none or one of them may be over a limit."""
+        """Return the rows of the fast reader with their warnings.
+
+        None where there are none or one of them may be over a limit.
+        """
         if columns is None or not columns.counts:
             return None
         if self._limits_characters:
-            most_in, most_out = max(columns.before), max(columns.after)
+            most_in = max(columns.before)
+            most_out = max(max(columns.after), max(map(len, columns.rejected), default=0))
             if most_in > self._most_in or most_out > self._most_out or most_in + most_out > self._most:
                 return None
         if columns.most_texts > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
             return None
+        columns.warnings = self._warnings
         return columns
 
     def survey(self, lines: Sequence[bytes]) -> None:
@@ -171,8 +188,8 @@ class RowChecker:
             parsed.example = None
         if self._target is _PREFERENCE and dialect not in (None, *_PREFERENCES):
             parsed.problems.add(Problem("no-preference"))
-        if dialect in _PREFERENCES and self._target not in (None, *_PREFERENCES):
-            parsed.problems.add(Problem("preferred-only", "rejected"))
+        if self._learns_half(dialect):
+            parsed.problems.add(_PREFERRED_ONLY)
 
     def _over_limits(self, example: Example) -> list[Problem]:
         limits, found = self._limits, []

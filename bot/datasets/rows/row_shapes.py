@@ -8,6 +8,7 @@ that are equal in one row are equal in the other one, too, because the readers c
 import re
 from typing import TypeAlias
 
+from bot.datasets.formats.json_lines import NUL
 from bot.datasets.rows.row_checker import RowResult
 
 # Only rows with at most so many bytes and numbers are looked at.
@@ -21,7 +22,7 @@ _NUMBER_IN_NAME = re.compile(r"(?<![\[0-9])[0-9]{2}")
 _RULES = frozenset(
     {
         *("unknown-keys", "other-export", "other-keys", "other-name", "mixed-dialects", "not-an-object"),
-        *("not-json", "almost-json", "number-out-of-range", "not-a-number", "nested-too-deep"),
+        *("not-json", "almost-json", "number-out-of-range", "not-a-number", "nested-too-deep", "nul-character"),
         *("missing-field", "empty-field", "wrong-type", "wrong-role", "role-order", "same-role-twice"),
         *("no-user-turn", "no-answer-at-end", "completions", "no-preference", "history-not-read"),
         # Warnings of rows that are refused for one of these reasons.
@@ -35,7 +36,7 @@ Shape: TypeAlias = tuple[bytes | int, ...]
 
 def shape_of(line: bytes) -> Shape | None:
     """Return what rows that are like this one have in common, or None where nothing is known about them."""
-    if len(line) > _LONGEST or _ESCAPE in line:
+    if len(line) > _LONGEST or (_ESCAPE in line and line.count(_ESCAPE) != line.count(NUL)):
         return None
     pieces = _NUMBER.split(line)
     if len(pieces) == 3:

@@ -58,7 +58,7 @@ KEYS: dict[Dialect, frozenset[str]] = {
 # Keys that hold the whole row: batch requests of Google (`request`), OpenAI (`body`) and Anthropic (`params`),
 # the rows of Hugging Face's data viewer (`row`), and exports (`data`, `example`).
 WRAPPER_KEYS = ("request", "body", "row", "data", "example", "params")
-
+_QUESTIONS = frozenset(question for question, _ in PAIRS.values())
 # Keys that hold the arguments of a call in a log: rows only where the answer stands beside them.
 LOG_KEYS = ("inputs", "kwargs")
 
@@ -109,11 +109,30 @@ def parse_row(
     if not isinstance(value, dict):
         parsed.problems.add(Problem("not-an-object", detail=kind_of(value), value=describe(value)))
         return parsed
-    # A text can hold brackets behind escapes, so what was inside of one is looked through, too.
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _too_deep(value):
+    if is_too_deep(raw, value):
         parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return parsed
-    row: Mapping[str, Any] = value
+    row, known = find_row(value, parsed, expected, mapping)
+    parsed.row = row
+    _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
+    if known is not None:
+        parsed.problems.rename(known.place_of)
+        for problem in known.problems:
+            parsed.problems.add(problem)
+    _find_nul(parsed)
+    if parsed.number and not parsed.problems.refused:
+        parsed.problems.add(Problem("number-left-out", value=parsed.number))
+    return parsed
+
+
+def find_row(
+    value: Mapping[str, Any], parsed: ParsedRow, expected: Dialect | None, mapping: FieldMapping | None
+) -> tuple[Mapping[str, Any], KnownForm | None]:
+    """Return the row of an object, which may be a wrapper around it, and what `form_of` knows of it.
+
+    The row's dialect, and what was found on the way, are written to `parsed`.
+    """
+    row = value
     parsed.dialect, known = form_of(row, expected, mapping)
     if parsed.dialect is None:
         row, wrapper = _inside(value, mapping)
@@ -134,17 +153,7 @@ def parse_row(
         if answered is not None:
             row = answered
             parsed.problems.add(Problem("answer-beside", "messages"))
-    row = of_langchain(row)
-    parsed.row = row
-    _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
-    if known is not None:
-        parsed.problems.rename(known.place_of)
-        for problem in known.problems:
-            parsed.problems.add(problem)
-    _find_nul(parsed)
-    if parsed.number and not parsed.problems.refused:
-        parsed.problems.add(Problem("number-left-out", value=parsed.number))
-    return parsed
+    return of_langchain(row), known
 
 
 def _read_as(
@@ -188,7 +197,7 @@ def _read_as(
 
 def parse_object(raw: bytes) -> Any:
     """Return the JSON value of a line, or None where it is none."""
-    return _parse(raw, ParsedRow())
+    return _parse(raw, ParsedRow(), explain=False)
 
 
 def _decoded(value: Any, parsed: ParsedRow) -> Any:
@@ -275,12 +284,12 @@ def dialect_of(
         return _PREFERENCE if "completions" in keys else _VERTEX
     if ("chosen" in keys and "rejected" in keys) or "preferred_output" in keys:
         return _TRL
-    for dialect, (question, answer) in PAIRS.items():
+    for dialect, (question, answer) in PAIRS.items() if not keys.isdisjoint(_QUESTIONS) else ():
         if question in keys and (answer in keys or dialect is not _PROMPT):
             return dialect
     if "instruction" in keys and "output" in keys:
         return _ALPACA
-    if expected in KEYS and (not keys or keys & KEYS[expected]):
+    if expected is not None and (known := KEYS.get(expected)) and (not keys or not keys.isdisjoint(known)):
         return expected
     if turns_key(row):
         return _SHAREGPT
@@ -381,7 +390,8 @@ def _find_nul(parsed: ParsedRow) -> None:
             return
 
 
-def _parse(raw: bytes, parsed: ParsedRow) -> Any:
+def _parse(raw: bytes, parsed: ParsedRow, *, explain: bool = True) -> Any:
+    """Return the value of a line, or None; `explain` it, if it is no JSON, which may take long."""
     problems = parsed.problems
     if len(raw) > MOST_BRACKETS and raw.count(b"[") + raw.count(b"{") > MOST_BRACKETS:
         problems.add(Problem("too-many-values", limit=MOST_BRACKETS))
@@ -400,11 +410,11 @@ def _parse(raw: bytes, parsed: ParsedRow) -> Any:
         # Files that were put together have a byte order mark where the second one began.
         problems.add(Problem("byte-order-mark-inside"))
         parsed.line = raw.lstrip(BOM).strip()
-        return _parse(parsed.line, parsed)
-    return _parse_almost(raw, reason, parsed)
+        return _parse(parsed.line, parsed, explain=explain)
+    return _parse_almost(raw, reason, parsed, explain=explain)
 
 
-def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
+def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow, *, explain: bool) -> Any:
     """Return the value of a line that other programs call JSON, or add the reason why it is none."""
     try:
         text = raw.decode()
@@ -412,11 +422,11 @@ def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
         parsed.problems.add(not_utf8(raw))
         return None
     if not (b"NaN" in raw or _PYTHON_JSON.search(raw)) and "out of range" not in reason:
-        return _not_json(raw, text, reason, parsed)
+        return _not_json(raw, text, reason, parsed, explain=explain)
     try:
         value = _python_json.decode(text)
     except (ValueError, RecursionError):
-        return _not_json(raw, text, reason, parsed)
+        return _not_json(raw, text, reason, parsed, explain=explain)
     number = _not_a_number(value)
     if not number and "out of range" not in reason and (found := _SURROGATE.search(raw)):
         parsed.problems.add(Problem("lone-surrogate", value=found.group().decode()))
@@ -433,12 +443,14 @@ def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
     return value
 
 
-def _not_json(raw: bytes, text: str, reason: str, parsed: ParsedRow) -> Any:
+def _not_json(raw: bytes, text: str, reason: str, parsed: ParsedRow, *, explain: bool) -> Any:
     """Return the value of a line with odd spaces, or add the reason why it is no JSON."""
     if (spaced := with_plain_spaces(raw)) is not None and is_json(spaced):
         parsed.problems.add(ODD_SPACES)
         parsed.line = spaced
         return _decode(spaced)
+    if not explain:
+        return None
     detail, repairable = why_not_json(text, reason)
     parsed.repairable = repairable
     rule = "almost-json" if repairable else "not-json"
@@ -471,7 +483,11 @@ def _finite(digits: str) -> float | NotANumber:
     return number if math.isfinite(number) else NotANumber("a number that is too large")
 
 
-def _too_deep(value: Any) -> bool:
+def is_too_deep(raw: bytes, value: Any) -> bool:
+    """Return whether the value of a row is nested deeper than Google's parser goes."""
+    # A text can hold brackets behind escapes, so what was inside of one is looked through, too.
+    if raw.count(b"{") + raw.count(b"[") <= DEEPEST:
+        return False
     level = [value]
     for _ in range(DEEPEST):
         level = [
