@@ -194,7 +194,15 @@ def build_handlers(
             check_modal, corrections, job_import, commands, questions, use_cases.chat, poster, tasks
         ),
         start_actions=StartActions(
-            check_modal, repair_upload, details, job_import, use_cases.jobs, poster, client, tasks
+            check_modal,
+            repair_upload,
+            details,
+            job_import,
+            use_cases.access,
+            use_cases.jobs,
+            poster,
+            client,
+            tasks,
         ),
         actions=Actions(
             check_modal,

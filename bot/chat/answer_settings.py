@@ -117,10 +117,11 @@ class AnswerSettings:
     async def change(self, requester: Requester, change: SettingsChange) -> ChannelAnswers:
         """Change how models answer in the requester's channel, and return how they do then.
 
-        Raises BadArgument for what the channel's model does not take, Forbidden for a person who may ask no model,
-        StorageError.
+        Raises BadArgument for what the channel's model does not take, Forbidden for a person who may ask no model
+        or has left the channel, StorageError.
         """
         await self._access.check(requester, Deed.ASK)
+        await self._access.check_reads(requester)
         place = requester.place
         now = await self.of_channel(place)
         now.profile.generation.check(change.generation, now.profile.title, now.base_model)

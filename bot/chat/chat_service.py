@@ -182,6 +182,7 @@ class ChatService:
     async def check_ask(self, requester: Requester, model: ModelRef) -> None:
         """Check that the person may ask this model here. Raises NoSuchJob, Forbidden, StorageError."""
         await self._access.check(requester, Deed.ASK)
+        await self._access.check_reads(requester)
         if await self._answers_everybody(requester.place, model):
             return
         if (job := await self._access.job_of(model)) is not None:

@@ -83,7 +83,7 @@ class Comparisons:
         if question.compare.lower() == BASE:
             other = Side(await self._chat.base_of(model), Part.BASE)
         else:
-            found = await self._chat.named.find(Requester(question.user, question.place), question.compare)
+            found = await self._chat.named.find(question.asker, question.compare)
             if found.endpoint == model.endpoint:
                 raise BadArgument(
                     f"“{found.name}” is the model that answers here, so there are no two models to compare.",
@@ -124,7 +124,7 @@ class Comparisons:
 
         async def before_send(turns: Sequence[Turn], settings: GenerationSettings, base_model: str) -> None:
             of_whom = sides[running.comparison.asked] if sides[index].part is Part.BASE else sides[index]
-            await self._chat.check_ask(Requester(question.user, question.place), of_whom.model)
+            await self._chat.check_ask(question.asker, of_whom.model)
             await steps.reserve(index, turns, settings, base_model, sides[index].part is Part.BASE)
             running.sent.add(index)
 

@@ -156,6 +156,7 @@ class FeedbackService:
         answer = await self._store.answer(requester.team, key)
         if answer is None or (requester.place.channel != answer.place.channel and requester.user != answer.user):
             raise Outdated("I no longer keep this answer, so I cannot store what you think of it.")
+        await self._access.check_reads(requester)
         return answer
 
 

@@ -22,7 +22,6 @@ from bot.chat.question_steps import QuestionSteps
 from bot.chat.running_answers import End, Ended, RunningAnswer
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef, Question
 from bot.domain.comparison import call_key
-from bot.domain.place import Requester
 from bot.errors import BotError, Interrupted, NotFoundAtGoogle, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, QuestionStore
@@ -95,7 +94,7 @@ class QuestionAsking:
 
     async def _asked_unposted(self, question: Question) -> ModelAnswer:
         budgets = self._budgets
-        model = await self._chat.model_for(Requester(question.user, question.place), question.named)
+        model = await self._chat.model_for(question.asker, question.named)
         await self._count(question)
         if budgets is not None:
             await budgets.check(question)
@@ -169,7 +168,7 @@ class QuestionAsking:
             if turn.must_wait:
                 await self._count(question)
                 await turn.wait()
-            requester = Requester(question.user, question.place)
+            requester = question.asker
             if question.model is not None:
                 await self._chat.check_ask(requester, question.model)
             model = question.model or await self._chat.model_for(requester, question.named)
@@ -227,7 +226,7 @@ class QuestionAsking:
 
         Meanwhile its model may be shared with the person no longer. Raises NoSuchJob, Forbidden, OverBudget.
         """
-        await self._chat.check_ask(Requester(question.user, question.place), model)
+        await self._chat.check_ask(question.asker, model)
         if self._budgets is not None:
             await self._budgets.reserve(question, *sent, endpoint=model.endpoint)
 

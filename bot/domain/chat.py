@@ -6,11 +6,13 @@ from enum import StrEnum
 from typing import Final
 
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.spending import TokenUse
 
 # The key of a question that no message of Slack's asked begins so.
 UNPOSTED: Final = "terminal:"
+# That of a question that a person typed into a form.
+OF_VIEW: Final = "view:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,11 @@ class Question:
     settings: GenerationSettings = NO_SETTINGS
     private: bool = False
     compare: str = ""
+
+    @property
+    def asker(self) -> Requester:
+        """The person who asks it, where they do: of a form, they may have left the channel since it was opened."""
+        return Requester(self.user, self.place, present=not self.key.startswith(OF_VIEW))
 
     @property
     def is_unposted(self) -> bool:

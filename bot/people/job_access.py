@@ -92,6 +92,21 @@ class JobAccess:
         """Return whether the person can read the channel. Raises StorageError."""
         return await self._roles.belongs(requester) and await self._reads(requester, channel)
 
+    async def check_reads(self, requester: Requester, *, unless_unknown: bool = False) -> None:
+        """Check that a person whose request comes from a view has not left the channel of the view.
+
+        Raises Forbidden, without `unless_unknown` also where Slack does not say if they read it; StorageError.
+        """
+        channel = requester.place.channel
+        if requester.place.is_direct or await self._reads(requester, channel):
+            return
+        if unless_unknown and not await self._roles.answered(requester, channel):
+            return
+        raise Forbidden(
+            "You opened this in a channel that you cannot read any more, or that I cannot.",
+            "Open it again where you want it: /tune or /ask.",
+        )
+
     async def visible(self, requester: Requester, jobs: Iterable[TuningJob]) -> list[TuningJob]:
         """Return those of the jobs that exist for this person, in their order. Raises StorageError."""
         listed = list(jobs)

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.place import Requester
 from bot.errors import ConfirmationNeeded
+from bot.people.job_access import JobAccess
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
@@ -35,6 +36,7 @@ class StartActions:
         repair_upload: RepairUpload,
         details: ReportDetails,
         job_import: JobImport,
+        access: JobAccess,
         tuning: JobService,
         poster: Poster,
         client: AsyncWebClient,
@@ -44,6 +46,7 @@ class StartActions:
         self._repair_upload = repair_upload
         self._details = details
         self._job_import = job_import
+        self._access = access
         self._tuning = tuning
         self._poster = poster
         self._client = client
@@ -91,6 +94,8 @@ class StartActions:
         view = body["view"]
         owner, _ = unpack_requester(str(view.get("private_metadata") or ""), requester)
         request = unpack_request(pressed_value(body))
+        if in_channel:
+            await self._access.check_reads(owner)
         await self._repair_upload.repair(str(view["id"]), owner, request, in_channel=in_channel)
 
     async def report_encoding(self, ack: AsyncAck, requester: Requester, body: Body) -> None:

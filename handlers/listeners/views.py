@@ -6,7 +6,7 @@ from typing import Any, Final
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.chat.answer_settings import AnswerSettings
-from bot.domain.chat import Question
+from bot.domain.chat import OF_VIEW, Question
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BadArgument, BotError, ConfirmationNeeded, UserError
@@ -75,6 +75,7 @@ class Views:
         errors = form.errors
         if not errors:
             try:
+                await self._access.check_reads(form.requester, unless_unknown=True)
                 await self._proposals.check_values(form.requester, form.request)
             except UserError as error:
                 errors = field_errors(view, error) if isinstance(error, BadArgument) else {}
@@ -109,6 +110,8 @@ class Views:
         try:
             requester, kept = unpack_requester(str(body["view"].get("private_metadata") or ""), sender)
             proposal = str(kept.get("proposal", ""))
+            # Its card would be posted there, and its cost be the channel's.
+            await self._access.check_reads(requester, unless_unknown=True)
             # The second question was opened by a button of this channel, which may belong to another's report.
             channel = requester.place.channel if confirmed else ""
             job = await self._tuning.accept(
@@ -168,7 +171,7 @@ class Views:
             await ack(response_action="errors", errors=form.errors)
             return
         # Slack keeps a form open whose acknowledgement came late; submitted again, it is still the same question.
-        key = f"view:{view['id']}"
+        key = f"{OF_VIEW}{view['id']}"
         question = Question(key, form.place, sender.user, form.question, model=form.model, quoted=True)
         respond = self._poster.respond_ephemeral(form.place, sender.user)
         if await self._questions.accept(question, respond, keep=False):

@@ -344,3 +344,42 @@ async def test_the_audit_log_is_shown_to_no_channel(rights: Rights) -> None:
     assert "would read the audit log here" in told
     assert rights.private not in told
     assert rights.people["approver"] in await rights.typed("audit", rights.people["admin"], rights.public)
+
+
+# What a person types into the views of the private channel, and presses in them.
+FILLED: dict[str, dict[str, Any]] = {
+    "settings_form": {"greeting": {"greeting": {"type": "plain_text_input", "value": "I was here"}}},
+    "start_form": {
+        "file_address": {"file_address": {"type": "plain_text_input", "value": "gs://bucket/rows.jsonl"}}
+    },
+    "correction_form": {
+        "question": {"question": {"type": "plain_text_input", "value": "how much?"}},
+        "better": {"better": {"type": "plain_text_input", "value": "nothing"}},
+    },
+}
+
+
+@pytest.mark.parametrize("person", ["outside-tuner", "admin"])
+async def test_a_view_gives_nothing_of_a_channel_to_who_has_left_it(rights: Rights, person: str) -> None:
+    """They opened each view while they were in the channel, and submit it after they were removed from it."""
+    user = rights.people[person]
+    await rights.typed(f"use {SECRET}", rights.people["ada"], rights.private)
+    await rights.stores.feedback.set_switch(rights.slack.workspace.team_id, user, on=True)
+    settings = await rights.stores.chats.settings(Place(rights.slack.workspace.team_id, rights.private))
+    left = Requester(user, Place(rights.slack.workspace.team_id, rights.private))
+    mine = Proposal("tb-mine", left.place, user, replace(SPEC, name="of mine"), SYSTEM_CLOCK.now())
+    await rights.stores.jobs.add_proposal(mine)
+    views = [name for kind, name in ROUTES if kind == "view"]
+    assert views == [*dict.fromkeys([*views, *FILLED])]
+    for name in views:
+        body = ROUTES[("view", name)][1](Kind(), user, rights.slack.origin)
+        kept = pack_requester(left, proposal=mine.id, key=KEY, job=KEY)
+        body["view"] |= {"private_metadata": kept, "state": {"values": FILLED.get(name, {})}, "blocks": []}
+        since = len(rights.slack.workspace.calls)
+        told = await rights.deliver(body)
+        posts = [call for call in rights.slack.workspace.calls[since:] if call.method == "chat.postMessage"]
+        assert [call.args for call in posts if call.args["channel"] == rights.private] == [], name
+        assert SECRET not in told, (name, told)
+    assert await rights.stores.chats.settings(left.place) == settings
+    assert await rights.stores.jobs.job(mine.id) is None
+    assert rights.harness.creates() == 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bot.domain.chat import ModelRef, Question
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
@@ -429,3 +430,17 @@ async def test_a_name_that_still_belongs_to_a_job_is_not_that_of_a_failed_one_ne
     await harness.jobs.submit(failed, [], hidden={"tb-1"})
     found = await access.named(Requester("U0EVE", Place(STORED_TEAM, PUBLIC)), "support")
     assert found.key == "tb-1"
+
+
+async def test_a_question_of_a_form_is_asked_only_for_who_still_reads_its_channel(harness: Harness) -> None:
+    """Also of the model that was chosen for the channel, which everybody there may ask."""
+    readers = Readers({PLACE.channel: {ADA, BOB}})
+    use = in_workspace(harness, readers)
+    tuned = await harness.answering("salaries")
+    model = ModelRef(tuned.backend, tuned.endpoint, tuned.name)
+    typed, of_form = (Question(f"{key}:1", PLACE, BOB, "how much?", model=model) for key in ("message", "view"))
+    await use.chat.check_ask(of_form.asker, model)
+    readers.of.clear()
+    with pytest.raises(Forbidden, match="a channel that you cannot read any more"):
+        await use.chat.check_ask(of_form.asker, model)
+    await use.chat.check_ask(typed.asker, model)  # Slack delivers a message only of who is there.
