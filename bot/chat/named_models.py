@@ -59,9 +59,9 @@ class NamedModels:
             if name in (model.resource, model.endpoint) or (wanted and wanted == same_name(model.display_name)):
                 called = model.display_name or model.resource
                 if not model.endpoint:
-                    said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
+                    why = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
                     raise NoSuchJob(
-                        f"The model “{called}” cannot answer: {said}.", "See /tune models for those that can."
+                        f"The model “{called}” cannot answer: {why}.", "See /tune models for those that can."
                     )
                 return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
         # The answer may be read by all people of the place, who may not know what this person knows.
@@ -113,8 +113,8 @@ def cannot_answer(job: TuningJob) -> NoSuchJob:
         return NoSuchJob(f"The model {name} was deleted.", "See /tune list for models that can be asked.")
     match job.state:
         case JobState.FAILED | JobState.CANCELLED | JobState.LOST:
-            said = f"The tuning {name} made no model: it is {job.state.words}."
-            return NoSuchJob(said, "See /tune list for models that can be asked.")
+            message = f"The tuning {name} made no model: it is {job.state.words}."
+            return NoSuchJob(message, "See /tune list for models that can be asked.")
         case JobState.SUCCEEDED:
             return NoSuchJob(f"Google gives the model {name} no endpoint yet.", "Try again in some minutes.")
         case _:

@@ -58,8 +58,8 @@ async def _examine() -> "list[Row]":
             continue  # The check of the machine says it.
         fix = _FIXES.get(name.split()[0], "Correct it; what each setting means: tunebot settings")
         # Where the problem names two variables, the fact must name them too.
-        said = problem if " or " in name else fact
-        rows.append(Row(f"settings.{name.split()[0]}", name.split()[0], Mark.FAILED, said, fix))
+        text = problem if " or " in name else fact
+        rows.append(Row(f"settings.{name.split()[0]}", name.split()[0], Mark.FAILED, text, fix))
     database = os.environ.get("TUNEBOT_DB", "tunebot.db")
     return [*rows, *await run_checks(machine_checks(folder_of(database), (), os.environ))]
 

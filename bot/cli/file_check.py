@@ -112,8 +112,8 @@ def check(
     if as_json:
         click.echo(_report_json(report, trained, epochs, profile, base or profile.base_models[0]))
     else:
-        said = {"--for": backend} if backend != BACKENDS[0] else {}
-        command = check_command(file, input_key, output_key, encoding, pictures, said)
+        given = {"--for": backend} if backend != BACKENDS[0] else {}
+        command = check_command(file, input_key, output_key, encoding, pictures, given)
         if preferred:
             command += " --preferred"
         click.echo(report_text(report, command, preferred_only=preferred, repairs=directory is not None))

@@ -93,13 +93,13 @@ def check_command(
     more: Mapping[str, str] | None = None,
 ) -> str:
     """Return the command that checks a file as a person has described it."""
-    said = {"--input": input_key, "--output": output_key, "--pictures": str(pictures or "")} | dict(more or {})
+    values = {"--input": input_key, "--output": output_key, "--pictures": str(pictures or "")} | dict(more or {})
     if encoding.lower() not in ("utf-8", "utf8"):
-        said["--encoding"] = encoding
+        values["--encoding"] = encoding
     name = click.format_filename(file)
     if name.startswith("-"):
         name = f"./{name}"  # else it would be taken for an option
-    words = [word for option, value in said.items() if value for word in (option, value)]
+    words = [word for option, value in values.items() if value for word in (option, value)]
     return shlex.join(["tunebot", "check", name, *words])
 
 

@@ -133,9 +133,9 @@ class RedactingFormatter(ProcessorFormatter):
     def _render(self, _: Any, __: str, event: EventDict) -> str:
         for appended in ("exc_info", "stack_info"):
             event.pop(appended, None)
-        time, level, logger, said = (event.pop(name) for name in ("time", "level", "logger", "event"))
+        time, level, logger, message = (event.pop(name) for name in ("time", "level", "logger", "event"))
         fields = "".join(f" {name}={_field(value)}" for name, value in event.items())
-        return f"{time} {level.upper():<7} {logger}: {said}{fields}"
+        return f"{time} {level.upper():<7} {logger}: {message}{fields}"
 
 
 class JsonFormatter(RedactingFormatter):
@@ -190,8 +190,8 @@ def _complete(event: EventDict) -> EventDict:
 
 def _field(value: object) -> str:
     """Return a value as one word, in quotes where it has blanks or quotes."""
-    said = str(value)
-    return said if said and not re2.search(r"[\s\"=]", said) else msgspec.json.encode(said).decode()
+    text = str(value)
+    return text if text and not re2.search(r"[\s\"=]", text) else msgspec.json.encode(text).decode()
 
 
 def _cut(text: str, limit: int) -> str:

@@ -52,11 +52,11 @@ async def _disk(folder: Path, free_bytes: Callable[[Path], int]) -> Diagnosis:
         return failed(
             f"{folder} cannot be read: {error.strerror}.", "Set TUNEBOT_DB to a file in a folder that exists."
         )
-    said = f"{free / 1024**3:.1f} GB are free beside the database, in {folder}."
+    fact = f"{free / 1024**3:.1f} GB are free beside the database, in {folder}."
     fix = "Free some space, or move the database to a larger disk and set TUNEBOT_DB."
     if free < FULL_BYTES:
-        return failed(said, fix)
-    return limited(said, fix) if free < LOW_BYTES else good(said)
+        return failed(fact, fix)
+    return limited(fact, fix) if free < LOW_BYTES else good(fact)
 
 
 def _certificates(environment: Mapping[str, str], unencrypted: Sequence[str]) -> Diagnosis:

@@ -159,8 +159,8 @@ class Metrics:
         for outcome in QUESTION_OUTCOMES:
             self._questions.labels(outcome)
         for kind in NoticeKind:
-            for said in NOTICE_OUTCOMES:
-                self._notices.labels(kind.value, said)
+            for outcome in NOTICE_OUTCOMES:
+                self._notices.labels(kind.value, outcome)
         for api, method in CALLS:
             self._answers.labels(api, method, "200")
             self._latencies.labels(api)

@@ -63,7 +63,7 @@ class Readiness:
         """Return a sentence for each backend that cannot start a tuning, as far as it is known. Does not wait."""
         known = {name: self._results.get(name, NOT_CHECKED) for name in self._backends}
         return [
-            f"{self._backends[name].profile.title}: {said}" for name, said in known.items() if said is not None
+            f"{self._backends[name].profile.title}: {found}" for name, found in known.items() if found is not None
         ]
 
     async def watch(self) -> None:

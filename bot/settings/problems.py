@@ -114,9 +114,9 @@ def token_problems(given: Mapping[str, str]) -> list[str]:
             continue
         kind = next((what for start, what in _TOKEN_KINDS.items() if value.startswith(start)), "")
         own = next((other for other, (starts, _) in _TOKENS.items() if value.startswith(starts)), "")
-        said = f"holds {kind}" if kind else f"holds no token of Slack's, which begins with {wanted[0]}"
+        fault = f"holds {kind}" if kind else f"holds no token of Slack's, which begins with {wanted[0]}"
         fix = f"that belongs into {own}; set {place}" if own else f"set {place}"
-        problems.append(f"{name}: {said}: {fix}")
+        problems.append(f"{name}: {fault}: {fix}")
     return problems
 
 

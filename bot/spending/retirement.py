@@ -129,11 +129,11 @@ def retirement_check(base_models: Sequence[str], prices: PriceTable, today: Call
         closed = [found for found in known if found.tuning_closes <= today()]
         if not known:
             return unknown("The table of prices has no date for any of the base models.", _TABLE)
-        said = " ".join(retirement_sentences(base_models, prices, today()))
+        fact = " ".join(retirement_sentences(base_models, prices, today()))
         if closed:
             names = ", ".join(found.base_model for found in closed)
-            return limited(said, f"Leave {names} out of TUNEBOT_BASE_MODELS.")
-        return good(said)
+            return limited(fact, f"Leave {names} out of TUNEBOT_BASE_MODELS.")
+        return good(fact)
 
     return Check("google.retirement", "Retirement", run)
 

@@ -137,9 +137,9 @@ async def _reasons_at_google(backend: TuningBackend, jobs: Sequence[TuningJob]) 
     if not jobs:
         return {}
     reasons: dict[str, str] = {}
-    for key, said in (await backend.poll(jobs)).items():
-        if isinstance(said, BotError):
+    for key, polled in (await backend.poll(jobs)).items():
+        if isinstance(polled, BotError):
             reasons[key] = "Google does not say whether its job has ended"
-        elif not said.state.ended:
-            reasons[key] = f"its job is {said.state.value} at Google"
+        elif not polled.state.ended:
+            reasons[key] = f"its job is {polled.state.value} at Google"
     return reasons

@@ -35,9 +35,9 @@ def build_roles(grants: Sequence[RoleGrant], own: Role | None, *, with_mentions:
     )
 
 
-def build_role_change(grantee: str, said: str, role: Role, *, with_mentions: bool = True) -> Message:
+def build_role_change(grantee: str, change: str, role: Role, *, with_mentions: bool = True) -> Message:
     """Build the sentence on who has, or no longer has, a role."""
-    text = f"{_named(grantee, with_mentions or is_person(grantee))} {said} {role}."
+    text = f"{_named(grantee, with_mentions or is_person(grantee))} {change} {role}."
     return compose(text, [section(text, "role_change")])
 
 

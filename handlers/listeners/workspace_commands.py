@@ -81,13 +81,13 @@ class WorkspaceCommands:
         if arguments.role is None:
             own = await self._roles.role(requester)
             return build_roles(await self._roles.grants(requester.team), own, with_mentions=seen_by_one)
-        if arguments.verb == "give":
+        if arguments.role_change == "give":
             new = await self._roles.give(requester, arguments.role, arguments.target)
-            said = "now has the role" if new else "has the role already:"
+            change = "now has the role" if new else "has the role already:"
         else:
             await self._roles.take(requester, arguments.role, arguments.target)
-            said = "no longer has the role"
-        return build_role_change(arguments.target, said, arguments.role, with_mentions=seen_by_one)
+            change = "no longer has the role"
+        return build_role_change(arguments.target, change, arguments.role, with_mentions=seen_by_one)
 
     async def _audit(self, requester: Requester, arguments: Arguments) -> Message:
         await self._roles.check(requester, Deed.SEE_AUDIT)

@@ -30,10 +30,10 @@ class Arguments:
     """What follows a command; each parser sets the fields that its command takes.
 
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
-    `month` is the first day of a month, None for the present one. `verb` is what to do with a role, empty to show
-    all; `target` is the id of a person, a user group or a channel, or EVERYONE. `settings` are a question's
-    own, `compare` names the other model to ask, `change` is what `/tune settings` changes and `budget` the budget
-    to set, each None where nothing changes.
+    `month` is the first day of a month, None for the present one. `role_change` is what to do with a
+    role, empty to show all; `target` is the id of a person, a user group or a channel, or EVERYONE. `settings` are
+    a question's own, `compare` names the other model to ask, `change` is what `/tune settings` changes and
+    `budget` the budget to set, each None where nothing changes.
     """
 
     name: str = ""
@@ -41,7 +41,7 @@ class Arguments:
     question: str = ""
     model: str = ""
     month: date | None = None
-    verb: str = ""
+    role_change: str = ""
     role: Role | None = None
     target: str = ""
     settings: GenerationSettings = NO_SETTINGS
@@ -53,7 +53,7 @@ class Arguments:
 
 
 NO_ARGUMENTS = Arguments()
-ROLE_VERBS = ("give", "take")
+ROLE_CHANGES = ("give", "take")
 _ROLE_USAGE = "Write /tune roles give ROLE @PERSON, or take in place of give."
 NO_MODEL = "none"  # after `/tune use`: no model answers in the channel
 
@@ -102,15 +102,15 @@ def role_arguments(rest: str) -> Arguments:
     if not rest.strip():
         return NO_ARGUMENTS
     given, target = named_target(rest)
-    verb, _, word = " ".join(given.split()).lower().partition(" ")
-    if verb not in ROLE_VERBS or not word:
+    change, _, word = " ".join(given.split()).lower().partition(" ")
+    if change not in ROLE_CHANGES or not word:
         raise BadArgument(f"I do not know what to do with “{shown(undo_markup(rest))}”.", _ROLE_USAGE)
     try:
         role = Role(word.removesuffix("s"))
     except ValueError:
         known = did_you_mean(word, list(Role), otherwise=f"The roles are {', '.join(Role)}.")
         raise BadArgument(f"There is no role “{shown(word)}”.", known) from None
-    return Arguments(verb=verb, role=role, target=target)
+    return Arguments(role_change=change, role=role, target=target)
 
 
 def share_arguments(word: str, rest: str) -> Arguments:
@@ -206,7 +206,7 @@ def one_person_or_none(rest: str, has_file: bool) -> bool:
 
 
 def role_or_none(rest: str, has_file: bool) -> bool:
-    return not rest or (rest.split()[0].lower() in ROLE_VERBS and len(rest.split()) > 2)
+    return not rest or (rest.split()[0].lower() in ROLE_CHANGES and len(rest.split()) > 2)
 
 
 def file_or_pairs(rest: str, has_file: bool) -> bool:

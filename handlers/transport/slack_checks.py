@@ -106,10 +106,10 @@ class SlackChecks:
         return good(fact)
 
     async def _scopes(self) -> Diagnosis:
-        said = self._headers.get("x-oauth-scopes")
-        if said is None:
+        header = self._headers.get("x-oauth-scopes")
+        if header is None:
             return unknown("Slack did not say which scopes the token has.")
-        granted = {name.strip() for name in said.split(",")}
+        granted = {name.strip() for name in header.split(",")}
         needed = {*SCOPES, *EVENTS.values()}
         if not (missing := sorted(needed - granted)):
             return good(f"The token has all {len(needed)} scopes of the manifest.")
@@ -196,5 +196,5 @@ def _unreachable(settings: Settings, error: Exception) -> RetryLater:
 def _reasons(error: SlackApiError) -> str:
     """Return what Slack says about the blocks: JSON pointers and rules, none of a person's text."""
     data = error.response.data if isinstance(error.response.data, dict) else {}
-    said = data.get("errors") or (data.get("response_metadata") or {}).get("messages") or []
-    return f": {'; '.join(str(reason) for reason in said[:3])}" if said else ""
+    reasons = data.get("errors") or (data.get("response_metadata") or {}).get("messages") or []
+    return f": {'; '.join(str(reason) for reason in reasons[:3])}" if reasons else ""

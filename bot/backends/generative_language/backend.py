@@ -209,8 +209,8 @@ class TunedModelsBackend(TuningBackend):
         except NotFoundAtGoogle:
             return
 
-    def _url(self, name: str, verb: str = "") -> str:
-        return f"{self._base}/{_checked_name(name)}{verb}"
+    def _url(self, name: str, method: str = "") -> str:
+        return f"{self._base}/{_checked_name(name)}{method}"
 
     async def _read_job(self, job: TuningJob) -> Operation:
         """Read one job by name; where its operation no longer exists, its tuned model has the state."""

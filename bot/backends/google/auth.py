@@ -181,8 +181,8 @@ def _translate(error: GoogleAuthError) -> GoogleError:
     The text of google-auth's own error may hold a whole answer of the token server, so it is sanitized.
     """
     if is_untrusted(error):
-        said = "This machine does not trust the certificate that answers for Google's token server."
-        return GoogleUnavailable(said, UNTRUSTED_HINT)
+        message = "This machine does not trust the certificate that answers for Google's token server."
+        return GoogleUnavailable(message, UNTRUSTED_HINT)
     if isinstance(error, _PASSING) or error.retryable:
         return GoogleUnavailable("Google's token server cannot be reached.", TRY_LATER)
     if isinstance(error, DefaultCredentialsError):

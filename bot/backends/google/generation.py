@@ -95,11 +95,11 @@ class _PartialAnswer:
             return Answer("", Finish.BLOCKED, self.block_reason)
         if reason in _BLOCKED:
             return Answer(answer, Finish.BLOCKED, reason)
-        said = "" if reason in _UNSAID else reason
-        if said == "MAX_TOKENS" or (answer.strip() and said != "STOP"):
-            return Answer(answer, Finish.CUT, said)
+        code = "" if reason in _UNSAID else reason
+        if code == "MAX_TOKENS" or (answer.strip() and code != "STOP"):
+            return Answer(answer, Finish.CUT, code)
         if not answer.strip():
-            return Answer("", Finish.EMPTY, "" if said == "STOP" else said)
+            return Answer("", Finish.EMPTY, "" if code == "STOP" else code)
         return Answer(answer)
 
 

@@ -35,9 +35,9 @@ def build_chosen(name: str, by: str = "", *, greeting: str = "", direct: bool = 
     `greeting` is the channel's own text, which people wrote. In direct messages nobody needs to mention the bot.
     """
     ask = "Ask it: just write." if direct else "Ask it with `/ask`, or mention me."
-    said = f"*{escape_line(name, _NAME)}* answers in {_place(direct)} now"
-    said = f"{said}, chosen by {mention(by)}. {ask}" if by and not direct else f"{said}. {ask}"
-    return _message(f"{said}\n{escape(greeting)}".strip())
+    text = f"*{escape_line(name, _NAME)}* answers in {_place(direct)} now"
+    text = f"{text}, chosen by {mention(by)}. {ask}" if by and not direct else f"{text}. {ask}"
+    return _message(f"{text}\n{escape(greeting)}".strip())
 
 
 def build_none_chosen(before: ChosenModel, by: str = "", *, direct: bool = False) -> Message:

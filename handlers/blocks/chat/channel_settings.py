@@ -49,8 +49,8 @@ def build_settings(answers: ChannelAnswers, *, changed_by: str = "") -> Message:
         lines.append(f"greeting: {escape_line(answers.settings.greeting, LONGEST_GREETING)}")
     who = f"{mention(changed_by)} changed how models answer in this channel." if changed_by else ""
     if lines:
-        said = f"{who} Now: ".lstrip() if who else "In this channel, models answer with:"
-        text = "\n".join([said.strip(), *(f"• {line}" for line in lines)])
+        heading = f"{who} Now: ".lstrip() if who else "In this channel, models answer with:"
+        text = "\n".join([heading.strip(), *(f"• {line}" for line in lines)])
     else:
         text = f"{who} Models answer in this channel as Google and their tuning have it.".strip()
     if answers.unused:

@@ -77,8 +77,8 @@ def _intro(answered: ModelAnswer, asked: tuple[str, str] | None) -> Block:
     if asked is None:
         return section(f"Here are the answers of {names}{settings_note(answered)}, in random order.", "question")
     user, question = asked
-    said = f"{mention(user)} compared {names}{settings_note(answered)}, in random order:"
-    return section(clip(f"{said}\n{quoted_question(question)}", 1_600), "question")
+    heading = f"{mention(user)} compared {names}{settings_note(answered)}, in random order:"
+    return section(clip(f"{heading}\n{quoted_question(question)}", 1_600), "question")
 
 
 def _name(name: str, *, is_base: bool) -> str:
@@ -129,8 +129,8 @@ def build_voted(comparison: Comparison, choice: Preference) -> Message:
     names = " and ".join(
         f"{letter} is {_called(side)}" for letter, side in zip(_LETTERS, comparison.sides, strict=True)
     )
-    said = "that both are about the same" if choice is Preference.SAME else f"for {choice.value.upper()}"
-    text = f"Your vote {said} is stored. {names}. Press another button if you change your mind."
+    vote = "that both are about the same" if choice is Preference.SAME else f"for {choice.value.upper()}"
+    text = f"Your vote {vote} is stored. {names}. Press another button if you change your mind."
     return compose(text, [section(text, "voted")])
 
 

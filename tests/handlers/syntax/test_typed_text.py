@@ -356,7 +356,7 @@ def test_half_a_surrogate_pair_in_a_message_stops_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "verb", "role", "target"),
+    ("text", "change", "role", "target"),
     [
         ("roles give tuner <@U0BOB|bob>", "give", Role.TUNER, "U0BOB"),
         ("roles give  Tuners <@U0BOB|Bob Two>", "give", Role.TUNER, "U0BOB"),
@@ -368,8 +368,8 @@ def test_half_a_surrogate_pair_in_a_message_stops_nothing() -> None:
         ("roles", "", None, ""),
     ],
 )
-def test_a_role_is_read_with_the_id_of_who_gets_it(text: str, verb: str, role: Role | None, target: str) -> None:
-    expected = TypedCommand(Runner.ROLES, Arguments(verb=verb, role=role, target=target))
+def test_a_role_is_read_with_the_id_of_who_gets_it(text: str, change: str, role: Role | None, target: str) -> None:
+    expected = TypedCommand(Runner.ROLES, Arguments(role_change=change, role=role, target=target))
     assert parse_tune(text) == expected
     assert parse_mention(f"<@U0TUNEBOT> {text}", "U0TUNEBOT") == expected
 
