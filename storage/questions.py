@@ -20,6 +20,7 @@ from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerFailure, AskedTimes, LivePost, OpenQuestion
 from bot.ports.stores import AuditEntry
+from bot.runtime.clocks import SteadyTime
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
 from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment
@@ -71,6 +72,8 @@ class SqliteQuestions:
         """
         self._database = database
         self._clock = clock
+        self._time = SteadyTime(clock)
+        self._began_at = clock.now()
         self._note = note
         self._first_word = first_word
         # The questions whose first word was measured, until they are settled.
@@ -109,9 +112,13 @@ class SqliteQuestions:
     async def count(
         self, question: Question, window: timedelta, check: Callable[[AskedTimes, datetime], None]
     ) -> None:
-        place, now = question.place, self._clock.now()
+        # A clock that is set forward lets nobody ask more, and one that is set back locks nobody out.
+        place, now = question.place, self._time.counted()
 
         def insert(connection: Connection) -> None:
+            # An earlier process asked this before the clock was set back: nobody knows when.
+            began = micros(self._began_at)
+            connection.execute("UPDATE asked SET asked_at = ? WHERE asked_at > ?", [began, micros(now)])
             connection.execute("DELETE FROM asked WHERE asked_at <= ?", [micros(now - window)])
             if next(connection.query("SELECT 1 FROM asked WHERE key = ?", [question.key]), None):
                 return

@@ -34,6 +34,7 @@ from bot.domain.place import Place, Requester
 from bot.errors import BotError, Interrupted, Outdated, RetryLater, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerFailure, AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
+from bot.runtime.clocks import SteadyTime
 from bot.runtime.fair_queue import FairQueue
 from bot.runtime.logs import log_event
 from bot.runtime.ordered_work import OrderedWork
@@ -74,6 +75,7 @@ class AnswerWorker:
         self._store = store
         self._chat = chat
         self._clock = clock
+        self._steady = SteadyTime(clock)
         self._backoff = backoff
         self._asked_again_within = asked_again_within
         self._threads = OrderedWork()
@@ -105,13 +107,13 @@ class AnswerWorker:
 
         Raises StorageError when that takes so long that nobody expects an answer any more.
         """
-        failures, began = 0, self._clock.now()
+        failures, began = 0, self._clock.monotonic()
         while True:
             await asyncio.sleep(self._backoff.pause(failures, _LONGEST_STORE_PAUSE))
             try:
                 return await self.add(held())
             except StorageError:
-                if self._clock.now() - began > self._asked_again_within:
+                if self._clock.monotonic() - began > self._asked_again_within.total_seconds():
                     raise
                 failures += 1
 
@@ -299,7 +301,7 @@ class AnswerWorker:
             except StorageError:
                 raise
             except Exception as refusal:
-                now = self._clock.now()
+                now = self._steady.now()
                 gone = isinstance(refusal, RetryLater) and refusal.final and asked.refusals.end(now)
                 if not gone and now - asked.asked_at < _EXPLAINED_WITHIN:
                     raise

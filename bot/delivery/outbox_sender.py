@@ -20,6 +20,7 @@ from bot.errors import BotError, RetryLater, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
 from bot.ports.notifier import Notice, NoticeKind, Notifier, Outbox
+from bot.runtime.clocks import SteadyTime
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class OutboxSender:
         self._jobs = jobs
         self._notifier = notifier
         self._clock = clock
+        self._steady = SteadyTime(clock)
         self._backoff = backoff
         self._news = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
@@ -161,7 +163,7 @@ class OutboxSender:
     async def _retry(self, notice: Notice, error: RetryLater) -> None:
         old_card = notice.kind is NoticeKind.OLD_CARD
         ends_after = OLD_CARD_ENDS_AFTER if old_card else ENDS_AFTER
-        if error.final and notice.refusals.end(self._clock.now(), ends_after):
+        if error.final and notice.refusals.end(self._steady.now(), ends_after):
             logger.warning("gave up a notice of %s: %s", notice.job, error)
             await self._outbox.give_up(notice, str(error))
             return

@@ -28,6 +28,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         _allow_as_usual(name, path)
         os.replace(name, path)
     except BaseException:
+        # Also Ctrl-C and a cancelled task leave no half file behind; the error goes on as it came.
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise

@@ -2,7 +2,8 @@
 
 Such a decision is due when a limit of hours has passed, and a clock that steps ahead must not cancel a running
 tuning. So the time for it is the earlier of two: what the clock says now, and what it said when the process began
-plus the seconds that have passed since, which no step changes.
+plus the seconds that have passed since, which no step changes. Where a step in neither direction may matter, as in
+what counts against a limit of minutes, the time is that count alone.
 """
 
 import time
@@ -35,5 +36,8 @@ class SteadyTime:
 
     def now(self) -> datetime:
         """Return the time in UTC, aware. Never raises."""
-        passed = timedelta(seconds=self._clock.monotonic() - self._began)
-        return min(self._clock.now(), self._began_at + passed)
+        return min(self._clock.now(), self.counted())
+
+    def counted(self) -> datetime:
+        """Return the time by the process's own count alone: it goes on evenly however the clock is set."""
+        return self._began_at + timedelta(seconds=self._clock.monotonic() - self._began)

@@ -82,6 +82,7 @@ class Readiness:
         except TimeoutError:
             return GoogleUnavailable("Google did not answer in time.", "Try again in a few minutes.")
         except Exception:
+            # A fault in the check of one backend must not end the watch over all of them, nor say "ready".
             logger.exception("the check of %s failed unexpectedly", name)
             return GoogleUnavailable(
                 "Google's answer could not be read.", "An administrator finds the reason in the log."

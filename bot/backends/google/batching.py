@@ -36,6 +36,7 @@ async def read_each(
             except BotError as error:
                 return error
             except Exception:
+                # An answer that breaks our reading of one job must not keep the others of the round unread.
                 logger.exception("reading job %s failed unexpectedly", job.key)
                 return GoogleUnavailable(
                     "Google's answer could not be read.", "An administrator finds the reason in the log."

@@ -119,6 +119,34 @@ async def test_a_restart_does_not_begin_the_count_anew(harness: Harness, model: 
     assert asked_of_google(harness) == 2
 
 
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_a_clock_that_is_set_neither_opens_a_limit_nor_locks_people_out(
+    harness: Harness, model: ModelRef, hours: int
+) -> None:
+    process = Process(harness)
+    for number in range(2):
+        assert await process.ask(f"k{number}") == "2 1/1"
+    harness.clock.set_forward(timedelta(hours=hours))
+    assert "You asked 2 questions" in await process.ask("k2")
+    harness.clock.advance(seconds=60)
+    for number in range(3, 5):
+        assert await process.ask(f"k{number}") == "2 1/1"
+    assert "You asked 2 questions" in await process.ask("k5")
+
+
+async def test_what_was_asked_before_the_clock_was_set_back_counts_from_the_start_of_the_next_process(
+    harness: Harness, model: ModelRef
+) -> None:
+    for number in range(2):
+        assert await Process(harness).ask(f"k{number}") == "2 1/1"
+    harness.clock.set_forward(timedelta(hours=-2))
+    process = Process(harness)
+    harness.clock.advance(seconds=59)
+    assert "You asked 2 questions within a minute" in await process.ask("k2")
+    harness.clock.advance(seconds=1)
+    assert await process.ask("k3") == "2 1/1"
+
+
 async def test_a_question_that_the_next_process_asks_again_is_not_counted_twice(
     harness: Harness, model: ModelRef
 ) -> None:

@@ -145,6 +145,20 @@ async def test_a_clock_that_was_set_back_starts_the_time_of_refusals_again(
     assert len(slack.delivered) == 1
 
 
+async def test_a_clock_that_is_set_forward_gives_nothing_up(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.started("set forward")
+    slack.problems += [GONE] * 3
+    for hours in (0, 2, 2):
+        harness.clock.set_forward(timedelta(hours=hours))
+        harness.clock.advance(minutes=1)
+        await send_once(sender)
+    harness.clock.advance(minutes=2)
+    await send_once(sender)
+    assert len(slack.delivered) == 1
+
+
 async def test_a_channel_that_is_gone_slows_no_other_one(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:

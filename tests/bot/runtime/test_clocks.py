@@ -23,3 +23,13 @@ def test_a_clock_that_was_ahead_at_the_start_counts_no_longer_once_it_is_right()
     steady = SteadyTime(clock)
     clock.set_forward(-5 * HOUR)
     assert steady.now() == NOON
+
+
+def test_what_the_process_counts_goes_on_evenly_however_the_clock_is_set() -> None:
+    clock = FixedClock()
+    steady = SteadyTime(clock)
+    for step in (5 * HOUR, -9 * HOUR):
+        clock.set_forward(step)
+        assert steady.counted() == NOON
+    clock.advance(HOUR)
+    assert steady.counted() == NOON + HOUR
