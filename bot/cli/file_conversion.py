@@ -92,13 +92,16 @@ def convert_file(
     pictures: Path | None = None,
 ) -> int:
     """Check a file, write it in another dialect, and return the number of its examples. Raises BotError."""
+    from bot.backends import PROFILES
     from bot.datasets import Converter, DatasetChecker, warnings_text
     from bot.datasets.rows.column_mapping import question_of
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
     from bot.runtime.atomic_files import atomic_file
 
-    limits = DatasetLimits(takes_tools=target == "vertex")
+    # Of the limits of a system only its advice counts: what it refuses may be meant for another one.
+    advised = PROFILES[target].limits.recommended_examples if target in PROFILES else 0
+    limits = DatasetLimits(takes_tools=target == "vertex", recommended_examples=advised)
     checker = DatasetChecker(
         click.format_filename(file.name),
         limits,

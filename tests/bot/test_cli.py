@@ -90,6 +90,18 @@ def test_a_bad_row_is_named_before_anything_is_converted(tmp_path: Path) -> None
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.parametrize("target", BACKENDS)
+def test_convert_advises_as_many_examples_as_the_check_does(target: str, tmp_path: Path) -> None:
+    file = tmp_path / "few.jsonl"
+    file.write_bytes(jsonl(*(pair(f"What is {number}?", f"It is {number}.") for number in range(10))))
+    advised = [
+        re.findall(r"[^ ]+ or more are advised for [a-z ]+", run(*words).output)
+        for words in (("check", file, "--for", target), ("convert", file, "--to", target))
+    ]
+    assert len(advised[0]) == 1
+    assert advised[0] == advised[1]
+
+
 def test_convert_prints_the_warnings_of_the_check(tmp_path: Path) -> None:
     source = tmp_path / "rows.jsonl"
     source.write_bytes(jsonl(pair("1", "2", source="a book"), pair("3", "4", weight=0)))

@@ -4,12 +4,11 @@ import re
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.formats.arrow_tables import ARROW_FILES
+from bot.datasets.formats.pictures import mime_of
 
 _OTHER_FILES = (
     (b"%PDF", "a PDF file"),
     (b"{\\rtf", "a file of a word processor (RTF)"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
     (b"\xd0\xcf\x11\xe0", "an old Office file"),
     (b"SQLite format 3", "a SQLite database"),
     (b"BZh", "a bzip2 file"),
@@ -29,6 +28,8 @@ _OTHER_FILES = (
     (b"FEA1", "a file of the first version of Feather"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
 )
+# A kind of picture that Gemini does not take.
+_GIF = (b"GIF87a", b"GIF89a")
 # Where a tar archive has its mark. Source: POSIX.1-2001, "ustar Interchange Format".
 _TAR_MARK = 257
 # How text in two or four bytes a character begins, with a byte order mark or with two characters of ASCII.
@@ -69,6 +70,8 @@ def other_file(head: bytes) -> Problem | None:
             return Problem("not-a-text-file", detail=what)
     if head.startswith(b"ustar", _TAR_MARK):
         return Problem("not-a-text-file", detail="a tar archive")
+    if mime_of(head) or head.startswith(_GIF):
+        return Problem("only-a-picture")
     for begin, codec, what in _WIDE:
         if begin.match(head):
             return Problem("utf-16", codec, what)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.other_exports import export_of
-from bot.datasets.rows.slow_reader import form_of
+from bot.datasets.rows.slow_reader import form_of, unwrap
 from bot.datasets.rows.turn_names import CONVERSATION_KEYS, holds_turns, pair_of_turns
 
 # Lists of a hostile file that are looked at.
@@ -73,7 +73,7 @@ def _object_at(text: str, at: int) -> Mapping[str, Any] | None:
 
 def _may_be_row(item: Mapping[str, Any]) -> bool:
     """Return whether an object has the keys of an example, or of an export, and is neither a turn nor its part."""
-    if form_of(item)[0] is not None:
+    if form_of(item)[0] is not None or unwrap(item)[1]:
         return True
     if holds_turns(item) or len(item) == 1:
         return False

@@ -19,6 +19,12 @@ FILE_RULES: Final[dict[str, Rule]] = {
     "not-a-text-file": Rule(
         ERROR, "This is {detail}, not a training file.", "Export it as JSONL or CSV, and use that file.", True
     ),
+    "only-a-picture": Rule(
+        ERROR,
+        "This is a picture, not a training file.",
+        "Use the file whose rows name the picture, with the picture beside it.",
+        True,
+    ),
     "utf-16": Rule(ERROR, "The text is {value}, not UTF-8.", "Save the file as UTF-8.", True),
     "sign-in-page": Rule(
         ERROR,
@@ -121,9 +127,7 @@ FILE_RULES: Final[dict[str, Rule]] = {
         "Take rows out of the validation file.",
         True,
     ),
-    "unknown-keys": Rule(
-        ERROR, "The rows have keys of no known dialect: {value}.", "{detail} Name the keys of both.", True
-    ),
+    "unknown-keys": Rule(ERROR, "The rows have keys of no known dialect: {value}.", "{detail}", True),
     "other-export": Rule(ERROR, "No rows to tune on are here; I found {value}.", "{detail}", True),
     # A line that is no row at all.
     "not-json": Rule(ERROR, "Not JSON: {detail}.", _ONE_PER_LINE),

@@ -91,6 +91,12 @@ WARNING_RULES: Final[dict[str, Rule]] = {
         "The text of `context` becomes the system text of the row.",
         "Ask the tuned model with such a text, too; or name `context` as a part of the input.",
     ),
+    "history-in-turn": Rule(
+        WARNING,
+        "{field} is a list of texts: the first one is read as the person's, the second one as the model's, and so "
+        "on.",
+        "If that is wrong, write turns with role and content.",
+    ),
     "doubled-key": Rule(
         WARNING,
         "Keys stand twice in one row: {field}. The last one is read, and what the others say is lost.",

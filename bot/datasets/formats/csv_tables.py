@@ -25,6 +25,8 @@ _EXCEL_CELL = 32_767
 _BACKSLASH_QUOTE = re.compile(rb'(?:\A|[,;\t|\n])"(?:[^"\\]++|\\[^"]|"")*+\\"(?![,;\t|"\r\n])')
 _ESCAPE, _DOUBLED = re.compile(rb'\\[\\"]'), {b'\\"': b'""'}
 # The characters to which bytes that are not UTF-8 are decoded.
+# What a column without a name is called, before its number.
+UNNAMED = "column"
 _NOT_UTF8 = re.compile("[\ufffd\udc80-\udcff]")
 # A cell of the line under the names of a Markdown table.
 _RULE = re.compile(r":?-{3,}:?")
@@ -227,7 +229,7 @@ class CsvTable:
     def _name_columns(self, record: list[str], number: int) -> bool:
         """Set the names of the columns; return whether the record holds them and is no row."""
         if not self._wanted:
-            self._names = [f"column{i}" for i in range(1, len(record) + 1)]
+            self._names = [f"{UNNAMED}{i}" for i in range(1, len(record) + 1)]
             shown = ", ".join(trimmed(record))
             # Rows of another encoding have an error of their own, and nobody could read the names.
             if not _NOT_UTF8.search(shown):
@@ -243,7 +245,7 @@ class CsvTable:
             self._collector.add(Problem("doubled-column", ", ".join(doubled)))
         while self._names and not self._names[-1]:
             self._names.pop()
-        self._names = [name or f"column{i}" for i, name in enumerate(self._names, 1)]
+        self._names = [name or f"{UNNAMED}{i}" for i, name in enumerate(self._names, 1)]
         # Where tables were put together, a byte order mark stands before the names, which makes quotes characters.
         name = next(iter(record), "")
         self._first_names = frozenset((name, f"\ufeff{name}", f'\ufeff"{name}"'))

@@ -6,10 +6,11 @@ A key with a dot (`inputs.question`) is one inside of an object, where the row h
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from bot.datasets.formats.csv_tables import UNNAMED
 from bot.domain.datasets import FieldMapping
 
 # A row with more keys, its objects' own counted, is none that a person wrote: its keys are not guessed.
@@ -95,6 +96,13 @@ def format_mapping(mapping: FieldMapping) -> str:
     return f"input={mapping.input} output={mapping.output}"
 
 
+def advice_on_keys(mapping: FieldMapping | None, keys: Sequence[str]) -> str:
+    """Return what to do where rows have keys of no known dialect."""
+    if len(keys) == 1:
+        return "Write two keys in each row: one for what people ask, and one for what the model should say."
+    return f"{question_of(mapping)} Name the keys of both."
+
+
 def question_of(mapping: FieldMapping | None) -> str:
     """Return a guess as a question that a person can answer."""
     if mapping is None:
@@ -175,7 +183,7 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
     if len(texts) != 2 or isinstance(values[texts[1]], list):
         return None  # a list of turns is no answer
     first, second = (key.rpartition(".")[2].strip().lower() for key in texts)
-    if first != second and len(first) > 2 and first[:-1] == second[:-1]:
+    if first != second and len(first) > 2 and first[:-1] == second[:-1] and first[:-1] != UNNAMED:
         return None  # such as `response_1` and `response_2`, of which none is asked
     if first in _ANSWERED:
         return FieldMapping(texts[1], texts[0]) if second not in _ANSWERED else None

@@ -52,14 +52,15 @@ Part = dict[str, Any]
 
 def read_openai_contents(
     value: Any, problems: Problems, key: str = "messages"
-) -> tuple[list[ChatTurn], list[dict[str, Any]]]:
-    """Return the system texts and the contents; turns of one role that follow each other become one."""
+) -> tuple[list[ChatTurn], list[dict[str, Any]], list[str]]:
+    """Return the system texts, the contents and their places; turns of one role in a row become one."""
     system: list[ChatTurn] = []
     contents: list[dict[str, Any]] = []
+    places: list[str] = []
     names: dict[str, str] = {}
     if not isinstance(value, list) or not value:
         add_wrong(key, value, "a list", problems)
-        return system, contents
+        return system, contents, places
     before, last = "", 0
     called: list[str] = []  # what the last of the contents calls
     for i, message in enumerate(value):
@@ -99,9 +100,10 @@ def read_openai_contents(
             called += calls
         else:
             contents.append({"role": _ROLES[role], "parts": parts})
+            places.append(place)
             called = calls
         before, last = role, i
-    return system, contents
+    return system, contents, places
 
 
 def _report_keys(message: Mapping[str, Any], key: str, problems: Problems) -> None:

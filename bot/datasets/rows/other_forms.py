@@ -14,6 +14,7 @@ from bot.datasets.findings.collector import Problem
 from bot.datasets.rows.column_mapping import holds_known_pair
 from bot.datasets.rows.examples import PAIRS
 from bot.datasets.rows.json_values import describe, says_nothing, text_of
+from bot.datasets.rows.query_rows import messages_of_query
 
 # Keys whose row is read as it stands.
 _KNOWN = frozenset({"messages", "contents", "conversations", "conversation", "preferred_output"})
@@ -77,7 +78,7 @@ _SAID = re.compile(
     r"([a-z0-9])"
 )
 # A row without any of these keys is in no other form.
-HINTS = _ANSWERS | {"input", "items"} | _CAPITALS
+HINTS = _ANSWERS | {"input", "items", "answers"} | _CAPITALS
 # The fields of a response, or of its request, that are no part of the conversation.
 _SETTINGS = frozenset(
     {
@@ -91,8 +92,13 @@ _SETTINGS = frozenset(
 _OF_REQUESTS = _SETTINGS | {"input", "instructions", "tools", "previous_response_id"}
 # Source: `messages_to_dict` of langchain_core.
 _LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+_PLACES_OF_QUERY = {
+    "messages[0].content": "query",
+    "messages[1].content": "answers",
+    "messages[1].tool_calls": "answers",
+    "messages[1]": "answers",
+}
 _OF_MESSAGES = frozenset({"type", "id", "status", "phase"})
-_PLACE = re.compile(r"[^.\[]+(?:\[\d+\])?")
 
 
 class KnownForm(NamedTuple):
@@ -104,14 +110,9 @@ class KnownForm(NamedTuple):
 
     def place_of(self, field: str) -> str:
         """Return what the file calls a field of the row."""
-        found = _PLACE.match(field)
-        if not self.places or found is None:
-            return field
-        head = found.group()
-        for known in (head, head.partition("[")[0]):
-            if known in self.places:
-                return self.places[known] + field[len(known) :]
-        return field
+        begins = [name for name in self.places if name == field or field.startswith((f"{name}.", f"{name}["))]
+        longest = max(begins, key=len, default="")
+        return self.places.get(longest, "") + field[len(longest) :]
 
 
 def of_langchain(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -153,7 +154,7 @@ def in_known_form(row: Mapping[str, Any]) -> KnownForm | None:
     keys = row.keys()
     if keys.isdisjoint(HINTS) or not keys.isdisjoint(_KNOWN) or any(keys >= pair for pair in _WHOLE):
         return None
-    return _response(row) or _two_answers(row) or _in_small_letters(row)
+    return _response(row) or _two_answers(row) or _in_small_letters(row) or _query(row)
 
 
 def is_item(value: Any) -> bool:
@@ -237,6 +238,11 @@ def _response(row: Mapping[str, Any]) -> KnownForm | None:
             for tool in tools
         ]
     return KnownForm(made, tuple(problems), {**places, "messages": "items"})
+
+
+def _query(row: Mapping[str, Any]) -> KnownForm | None:
+    made = messages_of_query(row)
+    return KnownForm(made, places=_PLACES_OF_QUERY) if made else None
 
 
 def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:

@@ -12,7 +12,7 @@ import msgspec
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN, PREFERRED_ONLY
 from bot.datasets.rows.calls_in_text import CALL_MARK
-from bot.datasets.rows.column_mapping import guess_mapping, question_of
+from bot.datasets.rows.column_mapping import advice_on_keys, guess_mapping
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FastReader, build_fast_reader
@@ -176,7 +176,7 @@ class RowChecker:
             if (export := export_of(row)) is not None:
                 parsed.problems.add(Problem("other-export", value=export.what, detail=export.advice))
             else:
-                self._question = self._question or question_of(self.guessed_mapping)
+                self._question = self._question or advice_on_keys(self.guessed_mapping, keys_of_row)
                 shown = ", ".join(keys_of_row) or "none"
                 parsed.problems.add(Problem("unknown-keys", value=shown, detail=self._question))
         elif self._dialect is None and not self._other_form:

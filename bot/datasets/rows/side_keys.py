@@ -3,6 +3,7 @@
 A key that changes the meaning becomes part of the example, or is reported in words; it is never "not needed".
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -71,6 +72,8 @@ _HISTORY_ROLES = {
     "gpt": "model",
     "bot": "model",
 }
+# A text that names its speaker says itself whose it is, which may be another one than its place in a list says.
+_SPEAKER = re.compile(r"(?i)\s*\W*(?:user|human|person|customer|assistant|bot|ai|model|agent|system)\b\W*:")
 # Keys that `read_side_keys` reports in more words than "left out"; a mapped row is searched for these.
 MEANING_NAMES = frozenset(
     {
@@ -185,6 +188,9 @@ def read_history(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
             problems.add(Problem("json-in-text", key))
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             pass
+    if isinstance(value, list) and _speak_in_turn(value):
+        problems.add(Problem("history-in-turn", key))
+        return [ChatTurn("model" if i % 2 else "user", text, f"{key}[{i}]") for i, text in enumerate(value)]
     for i, held in enumerate(value if isinstance(value, list) else [value]):
         place = f"{key}[{i}]"
         if isinstance(held, list) and len(held) == 2 and all(isinstance(t, str) and t.strip() for t in held):
@@ -200,3 +206,12 @@ def read_history(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
             return []
         turns.append(ChatTurn(known, text, place))
     return turns
+
+
+def _speak_in_turn(texts: list[Any]) -> bool:
+    """Return whether texts can only be those of a person and a model in turn, whose last one is an answer."""
+    return (
+        bool(texts)
+        and len(texts) % 2 == 0
+        and all(isinstance(text, str) and text.strip() and not _SPEAKER.match(text) for text in texts)
+    )

@@ -56,15 +56,18 @@ def read_tool_row(
     ]
     if dialect is Dialect.VERTEX:
         contents = _read_contents(row.get("contents"), problems)
+        places = [f"contents[{i}]" for i in range(len(contents))]
         tools = _read_tools(row.get("tools"), problems)
     else:
-        moved, contents = read_openai_contents(row.get("messages"), problems, shown_key)
+        moved, contents, places = read_openai_contents(row.get("messages"), problems, shown_key)
         system += moved
         tools = read_openai_tools(row, problems)
     if problems.refused:
         return None
     contents = earlier + contents
-    _check_calls(contents, tools, problems)
+    inside = ".parts" if dialect is Dialect.VERTEX else ".content" if shown_key == "messages" else ""
+    before = [turn.place for turn in beside if turn.role != "system"]
+    _check_calls(contents, before + places, inside, tools, problems)
     pictures = sum(_is_picture(part) for content in contents for part in content["parts"])
     if pictures > MOST_IN_A_ROW:
         problems.add(Problem("too-many-pictures", value=f"{pictures:,}", limit=MOST_IN_A_ROW))
@@ -145,8 +148,13 @@ def _read_tools(value: Any, problems: Problems) -> list[dict[str, Any]]:
     return tools
 
 
-def _check_calls(contents: Contents, tools: list[dict[str, Any]], problems: Problems) -> None:
-    """Check that turns alternate, that the model ends, and that each call but the last has its answer."""
+def _check_calls(
+    contents: Contents, places: list[str], inside: str, tools: list[dict[str, Any]], problems: Problems
+) -> None:
+    """Check that turns alternate, that the model ends, and that each call but the last has its answer.
+
+    `places` are what the file calls the contents, `inside` what it calls their texts.
+    """
     roles = [content["role"] for content in contents]
     if "user" not in roles:
         problems.add(Problem("no-user-turn"))
@@ -159,17 +167,15 @@ def _check_calls(contents: Contents, tools: list[dict[str, Any]], problems: Prob
         if before == after:
             problems.add(Problem("same-role-twice", value=after))
     declared = {function.get("name") for tool in tools for function in tool["functionDeclarations"]}
-    for i, content in enumerate(contents):
+    for i, (content, place) in enumerate(zip(contents, places, strict=True)):
         if not any(str(part.get("text", "-")).strip() for part in content["parts"]):
-            problems.add(Problem("empty-field", f"contents[{i}].parts"))
+            problems.add(Problem("empty-field", f"{place}{inside}"))
         calls = [part[FUNCTION_CALL]["name"] for part in content["parts"] if FUNCTION_CALL in part]
         following = contents[i + 1]["parts"] if i + 1 < len(contents) else []
         answers = [part[FUNCTION_RESPONSE]["name"] for part in following if FUNCTION_RESPONSE in part]
         if content["role"] == "model" and i + 1 < len(contents) and sorted(calls) != sorted(answers):
             shown = ", ".join(calls) or "nothing"
-            problems.add(
-                Problem("tool-answers", f"contents[{i}]", shown, detail=", ".join(answers) or "nothing answers")
-            )
+            problems.add(Problem("tool-answers", place, shown, detail=", ".join(answers) or "nothing answers"))
         for name in calls:
             if name not in declared:
                 problems.add(Problem("undeclared-tool", "tools", name))

@@ -131,8 +131,10 @@ def _start_or_not(
         text = "Nothing was started. Answer the question on top first."
     elif report.ok and (validation is None or validation.ok):
         text = "Nothing was started. When that is put right, check the file again."
-    else:
+    elif report.rows:
         text = "Nothing was started. Put the rows right and check the file again."
+    else:
+        text = "Nothing was started. Check another file, or this one when that is put right."
     return [*blocks, context(f"{text}{_recommendation(report)}", "report_next")]
 
 

@@ -54,6 +54,17 @@ def called(question: str, answer: str) -> list[dict[str, Any]]:
     return [asked, {"role": "assistant", "content": None, "tool_calls": [call]}, result, said]
 
 
+def called_in_text(question: str, answer: str) -> list[dict[str, str]]:
+    call = '<tool_call>{"name": "tide", "arguments": {}}</tool_call>'
+    result = {"from": "tool", "value": "<tool_response>six</tool_response>"}
+    asked, said = human(question, answer)
+    return [asked, {"from": "gpt", "value": call}, result, said]
+
+
+def langchain(question: str, answer: str) -> list[dict[str, Any]]:
+    return [{"type": "human", "data": {"content": question}}, {"type": "ai", "data": {"content": answer}}]
+
+
 FORMS = [
     Form("Gemini API", lambda q, a: {"text_input": q, "output": a}, names=("text_input", "output")),
     Form(
@@ -62,6 +73,14 @@ FORMS = [
     Form("Gemini on Vertex AI", lambda q, a: {"contents": contents([{"text": q}], [{"text": a}])}),
     Form("messages", lambda q, a: {"messages": chat(q, a, "model")}),
     Form("OpenAI chat", lambda q, a: {"messages": [{"role": "system", "content": "Be brief."}, *chat(q, a)]}),
+    Form("OpenAI chat", lambda q, a: {"messages": langchain(q, a)}),
+    Form(
+        "OpenAI chat",
+        lambda q, a: {
+            "request": {"model": "m", "messages": chat(q, a)[:1]},
+            "response": {"choices": [{"message": chat(q, a)[1], "finish_reason": "stop"}]},
+        },
+    ),
     Form("prompt and completion", lambda q, a: {"prompt": q, "completion": a}, names=("prompt", "completion")),
     Form("prompt and completion", lambda q, a: {"prompt": chat(q, a)[:1], "completion": chat(q, a)[1:]}),
     Form("ShareGPT", lambda q, a: {"conversations": human(q, a)}),
@@ -71,6 +90,7 @@ FORMS = [
     Form(
         "ShareGPT", lambda q, a: {"conversation": [{"input": "Hi", "output": "Hello"}, {"input": q, "output": a}]}
     ),
+    Form("ShareGPT", lambda q, a: {"conversation": [{"human": q, "assistant": a}]}),
     Form("ShareGPT", lambda q, a: {"Conversations": [{"From": "human", "Value": q}, {"From": "gpt", "Value": a}]}),
     Form(
         "Alpaca",
@@ -82,6 +102,7 @@ FORMS = [
             "history": [["Hi", "Hello"]],
         },
     ),
+    Form("Alpaca", lambda q, a: {"instruction": q, "output": a, "history": ["Hi", "Hello"]}),
     Form(
         "Claude and Bedrock", lambda q, a: {"system": [{"text": "Be brief."}], "messages": chat([{"text": q}], a)}
     ),
@@ -102,6 +123,15 @@ FORMS = [
     Form(
         "tools and pictures",
         lambda q, a: {"messages": called(q, a), "tools": [{"type": "function", "function": TOOL}]},
+    ),
+    Form("tools and pictures", lambda q, a: {"conversations": called_in_text(q, a)}),
+    Form(
+        "tools and pictures",
+        lambda q, a: {
+            "query": q,
+            "tools": json.dumps([{"name": "tide", "parameters": {"said": {"type": "str, optional"}}}]),
+            "answers": json.dumps([{"name": "tide", "arguments": {"said": a}}]),
+        },
     ),
     Form("any other keys", lambda q, a: {"ask": q, "say": a}, FieldMapping("ask", "say"), names=("ask", "say")),
     Form("any other keys", lambda q, a: {"in": {"ask": q}, "out": a}, FieldMapping("in.ask", "out")),
@@ -139,12 +169,38 @@ def converted(data: bytes, name: str, report: DatasetReport) -> list[Any]:
 
 def texts(row: dict[str, Any]) -> tuple[str, str]:
     """Return the last question and the last answer of a row of Vertex AI."""
-    said = [
-        "".join(part.get("text", "") for part in turn["parts"])
-        for turn in row["contents"]
-        if any("text" in part for part in turn["parts"])
-    ]
+    turns = [[text for part in turn["parts"] for text in said_by(part)] for turn in row["contents"]]
+    said = ["".join(held) for held in turns if held]
     return said[-2], said[-1]
+
+
+def said_by(part: dict[str, Any]) -> list[str]:
+    """Return the text of a part, or what a call says; nothing for any other part."""
+    called = part.get("functionCall", {}).get("args", {})
+    return [part["text"]] if "text" in part else [called["said"]] if "said" in called else []
+
+
+def in_javascript(text: str) -> str:
+    return "'" + json.dumps(text)[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+
+
+@many
+@given(records, st.booleans(), st.booleans(), st.integers(1, 60))
+def test_rows_of_javascript_are_repaired_whole_or_left_out_with_their_number(
+    pairs: list[tuple[str, str]], constant: bool, commas: bool, chunk: int
+) -> None:
+    rows = [f"{{prompt: {in_javascript(q)}, completion: {in_javascript(a)}}}" for q, a in pairs]
+    lines = [f"  {row}{',' if commas or constant else ''}" for row in rows]
+    whole = ["export const rows = [", *lines, "];"] if constant else lines
+    data = "\n".join(whole).encode()
+    report, _, kept = books_of(data, "rows.js", chunk, LIMITS)
+    assert report.rows == len(whole)
+    again = check_bytes(kept, LIMITS) if kept else None
+    written = [texts(row) for row in converted(kept, "rows.jsonl", again)] if again is not None else []
+    # What is kept is what the file says, in its order.
+    assert [pair for pair in pairs if pair in written] == written
+    if all(text.isalnum() and text.isascii() for pair in pairs for text in pair):
+        assert written == pairs
 
 
 @many

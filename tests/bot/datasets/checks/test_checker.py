@@ -16,6 +16,7 @@ from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from tests.support.dataset_builders import (
     GEMINI_API,
+    PNG,
     VERTEX,
     chat,
     check_bytes,
@@ -70,6 +71,8 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
         json.dumps([{"type": "message", "user": "U1", "text": "hi", "ts": "1.2"}]).encode(),
         [("slack-export", 1, ())],
     ),
+    "a picture": (PNG, [("only-a-picture", 1, ())]),
+    "a picture of another kind": (b"GIF89a" + b"x" * 99, [("only-a-picture", 1, ())]),
     "a PDF": (b"%PDF-1.7\n" + b"x" * 99, [("not-a-text-file", 1, ())]),
     "a Parquet file": (b"PAR1" + b"\x00" * 99, [("broken-table", 1, ())]),
     "UTF-16": (b"\xff\xfe" + '{"text_input": "1"}\n'.encode("utf-16-le"), [("utf-16", 1, ())]),

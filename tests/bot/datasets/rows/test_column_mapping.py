@@ -16,6 +16,8 @@ from tests.support.dataset_builders import check_bytes, jsonl
         ("id text summary", "input=text output=summary"),
         ("instruction question answer", "input=instruction+question output=answer"),
         ("frage antwort", "input=frage output=antwort"),
+        # Columns without names have these.
+        ("column1 column2", "input=column1 output=column2"),
     ],
 )
 def test_mapping_is_guessed_from_the_keys(keys: str, expected: str) -> None:
@@ -45,6 +47,17 @@ def test_what_is_never_asked_or_never_answered_is_not_guessed_so(
     row: dict[str, object], mapping: FieldMapping | None
 ) -> None:
     assert guess_mapping(row) == mapping
+
+
+def test_rows_of_one_key_are_not_asked_which_of_two_it_is() -> None:
+    [finding] = check_bytes(jsonl({"What is low?": "The tide."}, {"What is high?": "The moon."})).errors
+    assert finding.advice == (
+        "Write two keys in each row: one for what people ask, and one for what the model should say."
+    )
+    [finding] = check_bytes(jsonl({"a": "1", "b": "2", "c": "3"})).errors
+    assert finding.advice == (
+        "Which key holds what people ask, and which what the model should say? Name the keys of both."
+    )
 
 
 @pytest.mark.parametrize(

@@ -256,3 +256,26 @@ def test_an_answer_that_the_turns_hold_already_is_not_learned_twice(role: str, b
 def test_texts_that_something_is_said_of_are_no_conversation(row: dict[str, Any]) -> None:
     parsed = parse_row(jsonl(row).strip())
     assert (parsed.dialect, parsed.example) == (None, None)
+
+
+def test_texts_of_a_history_are_those_of_a_person_and_a_model_in_turn() -> None:
+    row = {"prompt": ASKED, "completion": SAID, "history": ["Hi.", "Hello.", "Are you there?", "Yes."]}
+    assert found(row) == (
+        ("Hi.", "Hello.", "Are you there?", "Yes.", ASKED, SAID),
+        [("history-in-turn", "history")],
+    )
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(["Hi.", "Hello.", "Are you there?"], id="the last question has no answer"),
+        pytest.param(["Hi.", ""], id="an empty text"),
+        pytest.param(["Bot: Hi.", "User: Hello."], id="the texts name their speakers"),
+        pytest.param(["**Assistant** : Hi.", "Hello."], id="marks around a name"),
+        pytest.param(["Hi.", 1], id="a number"),
+    ],
+)
+def test_texts_of_a_history_whose_speakers_are_not_clear_are_an_error(history: list[Any]) -> None:
+    texts, problems = found({"prompt": ASKED, "completion": SAID, "history": history})
+    assert (texts, problems) == (None, [("history-not-read", "history")])

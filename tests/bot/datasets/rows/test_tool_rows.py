@@ -243,3 +243,19 @@ def test_anthropics_calls_and_answers_are_converted_and_thoughts_left_out() -> N
         SAID,
     ]
     assert whole["tools"][0]["functionDeclarations"][0]["parameters"]["properties"] == {"city": {"type": "STRING"}}
+
+
+def test_an_empty_turn_is_named_as_the_file_names_it() -> None:
+    call = {"id": "c", "function": {"name": "weather", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": " "},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    declared = [{"type": "function", "function": {"name": "weather"}}]
+    row = {"messages": messages, "tools": declared, "history": [["Hi", "Hello"]]}
+    parsed = parse_row(json.dumps(row).encode(), tools=True)
+    assert [(found.rule, found.field) for found in parsed.problems] == [("empty-field", "messages[1].content")]
+    google = contents({"role": "user", "parts": [{"text": ""}]}, CALL)
+    parsed = parse_row(json.dumps(google).encode(), tools=True)
+    assert [(found.rule, found.field) for found in parsed.problems] == [("empty-field", "contents[0].parts")]

@@ -242,3 +242,16 @@ def test_the_view_shows_the_first_examples_and_the_thread_does_not() -> None:
     assert "*Answer:* A friend." in text
     check_view(view)
     assert "friend" not in str(build_report_message(report, GEMINI, PROPOSAL))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (0, "Nothing was started. Check another file, or this one when that is put right."),
+        (15, "Nothing was started. Put the rows right and check the file again."),
+    ],
+)
+def test_rows_are_to_be_put_right_only_where_there_are_rows(rows: int, words: str) -> None:
+    finding = replace(EMPTY_OUTPUT, message="This is a PDF file, not a training file.", lines=())
+    view = view_of(replace(REPORT, rows=rows, examples=0, task=None, findings=(finding,)), VERTEX, ADA, None)
+    assert words in str(view["blocks"])
