@@ -48,12 +48,53 @@ def keep_answer(connection: Connection, key: str, answer: ModelAnswer, now: date
     )
 
 
-def drop_unrated(connection: Connection, team: str, key: str) -> None:
-    """Delete an answer on which nobody has voted."""
+def drop_words(connection: Connection, team: str, key: str) -> None:
+    """Delete an answer; of one on which somebody has voted, only the votes and corrections stay."""
     connection.execute(
         "DELETE FROM rated_answers WHERE team = ? AND key = ? AND key NOT IN (SELECT answer FROM votes)",
         [team, key],
     )
+    nothing = msgspec.json.encode((Turn(TurnRole.USER, ""),)).decode()
+    connection.execute(
+        "UPDATE rated_answers SET turns = ?, text = '' WHERE team = ? AND key = ?", [nothing, team, key]
+    )
+
+
+def exchanges_of(connection: Connection, team: str, keys: Sequence[str]) -> set[tuple[str, str, str]]:
+    """Return the channel, the words and the answer of each of these questions, as later prompts hold them."""
+    these = ", ".join("?" * len(keys))
+    rows = connection.query(
+        f"""
+        SELECT channel, turns.question, role, text FROM turns
+          JOIN conversations ON conversations.id = turns.conversation
+        WHERE turns.team = ? AND turns.question IN ({these}) ORDER BY turns.id
+        """,  # noqa: S608 - the text holds question marks only
+        [team, *keys],
+    )
+    said: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        said.setdefault((row["channel"], row["question"]), {})[row["role"]] = row["text"]
+    found = {(channel, turns.get("user", ""), turns.get("model", "")) for (channel, _), turns in said.items()}
+    asked = connection.query(
+        f"SELECT channel, turns, text FROM rated_answers WHERE team = ? AND key IN ({these})",  # noqa: S608
+        [team, *keys],
+    )
+    return found | {(row["channel"], *_own_exchange(row)) for row in asked}
+
+
+def change_in_histories(
+    connection: Connection, team: str, exchanges: set[tuple[str, str, str]], text: str | None
+) -> None:
+    """Give these questions other words in the prompts of later answers; None takes them and their answers out."""
+    for channel in {each[0] for each in exchanges}:
+        own = {(said, answer) for where, said, answer in exchanges if where == channel}
+        query = "SELECT key, turns FROM rated_answers WHERE team = ? AND channel = ?"
+        for row in list(connection.query(query, [team, channel])):
+            turns = parsed(_TURNS, row["turns"])
+            kept = _without(turns, own) if text is None else _reworded(turns, own, text)
+            if kept != turns:
+                stored = msgspec.json.encode(kept).decode()
+                connection.execute("UPDATE rated_answers SET turns = ? WHERE key = ?", [stored, row["key"]])
 
 
 class SqliteFeedback:
@@ -238,6 +279,16 @@ def _without(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]]) -> tuple[
         if not skip:
             kept.append(turn)
     return tuple(kept)
+
+
+def _reworded(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]], text: str) -> tuple[Turn, ...]:
+    """Return the turns with this text as the question of each of these pairs of question and answer."""
+    return tuple(
+        Turn(TurnRole.USER, text)
+        if turn.role is TurnRole.USER and following is not None and (turn.text, following.text) in exchanges
+        else turn
+        for turn, following in zip(turns, (*turns[1:], None), strict=True)
+    )
 
 
 def _read_answer(row: Row) -> RatedAnswer:

@@ -11,7 +11,7 @@ from sqlite_utils import Database as Connection
 from bot.domain.chat import Conversation, Question, Turn, TurnRole, as_edited, second_try
 from storage.codecs import Row, json_text
 from storage.comparisons import forget_finished
-from storage.feedback import drop_unrated
+from storage.feedback import change_in_histories, drop_words, exchanges_of
 from storage.question_rows import question_row, read_failed, read_question
 
 # A person who failed more often than this with one question has written it anew.
@@ -24,6 +24,7 @@ def change_everywhere(connection: Connection, changed: Question, edited: str) ->
     keys, these = _tries(changed.key)
     mine = f"team = ? AND edited <= ? AND key IN ({these})"
     values = [team, edited, *keys]
+    asked_before = exchanges_of(connection, team, keys)
     connection.execute(
         f"""
         UPDATE turns SET edited = ?, text = CASE role WHEN 'user' THEN ? ELSE text END
@@ -31,6 +32,7 @@ def change_everywhere(connection: Connection, changed: Question, edited: str) ->
         """,  # noqa: S608 - the text holds question marks only
         [edited, text, *values],
     )
+    change_in_histories(connection, team, asked_before, text)
     for row in list(connection.query(f"SELECT * FROM failed_questions WHERE {mine}", values)):  # noqa: S608
         question = json_text(as_edited(read_failed(row), changed))
         statement = "UPDATE failed_questions SET edited = ?, question = ? WHERE key = ?"
@@ -56,6 +58,7 @@ def withdraw_everywhere(connection: Connection, team: str, key: str, edited: str
     keys, these = _tries(key)
     newest = "AND edited <= ?" if edited else ""
     values = [team, *keys, *([edited] if edited else [])]
+    change_in_histories(connection, team, exchanges_of(connection, team, keys), None)
     connection.execute(
         f"DELETE FROM turns WHERE team = ? AND question IN ({these}) {newest}",  # noqa: S608
         values,
@@ -65,7 +68,7 @@ def withdraw_everywhere(connection: Connection, team: str, key: str, edited: str
     connection.execute(f"UPDATE questions SET withdrawn = 1 WHERE {mine}", values)  # noqa: S608
     if not edited:
         for each in keys:
-            drop_unrated(connection, team, each)
+            drop_words(connection, team, each)
             forget_finished(connection, team, each)
     query = f"SELECT key FROM questions WHERE {mine} AND reply IS NULL"  # noqa: S608
     return [row["key"] for row in connection.query(query, values)]

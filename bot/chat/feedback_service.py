@@ -154,7 +154,12 @@ class FeedbackService:
         if not await self._is_on(requester.team):
             raise Outdated("Feedback is switched off in this workspace.", "Nothing was stored.")
         answer = await self._store.answer(requester.team, key)
-        if answer is None or (requester.place.channel != answer.place.channel and requester.user != answer.user):
+        # The words of an answer whose question was deleted are gone.
+        if (
+            answer is None
+            or not answer.text
+            or (requester.place.channel != answer.place.channel and requester.user != answer.user)
+        ):
             raise Outdated("I no longer keep this answer, so I cannot store what you think of it.")
         await self._access.check_reads(requester)
         return answer

@@ -50,6 +50,7 @@ _FOR_THE_CHANNEL: Final = frozenset(
         Runner.SETTINGS,
         Runner.HELP,
         Runner.QUIET,
+        Runner.GREET,
         Runner.STOP,
         Runner.START,
         Runner.OPEN_FORM,

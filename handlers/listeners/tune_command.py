@@ -116,6 +116,7 @@ class CommandRunner:
             Runner.HELP: self._help,
             Runner.STOP: self._stop,
             Runner.QUIET: self._quiet,
+            Runner.GREET: self._greet,
             **workspace_commands.runners,
         }
 
@@ -259,6 +260,10 @@ class CommandRunner:
             return build_reply("Write it in a thread in which I answer: @Tunebot quiet")
         await self._chat.be_quiet(requester.place)
         return build_reply("I say nothing more in this thread until somebody mentions me.")
+
+    async def _greet(self, requester: Requester, arguments: Arguments) -> Message:
+        said = " ".join(arguments.question.split())
+        return build_reply(f"Always happy to help. I sent this to no model; `/ask {said}` does.")
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

@@ -67,6 +67,7 @@ class Runner(StrEnum):
     HELP = "help"
     STOP = "stop"
     QUIET = "quiet"
+    GREET = "greet"  # no command: a mention that only thanks or greets
 
 
 @dataclass(frozen=True, slots=True)

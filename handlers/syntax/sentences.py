@@ -24,6 +24,25 @@ _AROUND_TUNE: Final = frozenset(
         "one", "is",
     }
 )  # fmt: skip
+_THANKS: Final = frozenset(
+    {
+        "thanks", "thank", "thx", "ty", "cheers", "ok", "okay", "great", "nice", "cool", "perfect", "awesome",
+        "wow", "lol", "haha", "bye", "hi", "hello", "hey", "congrats", "+1", "thumbsup", "pray", "wave", "clap",
+        "tada", "ok_hand", "raised_hands", "heart", "👍", "👋", "🙏", "❤️", "🎉",
+    }
+)  # fmt: skip
+_AROUND_THANKS: Final = frozenset(
+    {
+        "you", "so", "very", "much", "a", "lot", "many", "all", "again", "there", "everyone", "that", "was", "it",
+        "job", "work", "bot", "tunebot", "that's", "for", "now", "and", "the", "help", "answer",
+    }
+)  # fmt: skip
+_GREETINGS: Final = frozenset(
+    {
+        "good morning", "good afternoon", "good evening", "good night", "good job", "good bot", "well done",
+        "got it", "see you",
+    }
+)  # fmt: skip
 _LONGEST: Final = 120
 
 
@@ -44,6 +63,13 @@ def asks_to_tune(line: str) -> bool:
     """Return whether the whole line, with nothing else in it, asks to tune a model."""
     words = set(plain(line).split())
     return bool(words & _TUNE) and words <= _TUNE | _AROUND_TUNE
+
+
+def only_thanks_or_greets(line: str) -> bool:
+    """Return whether the whole line only thanks, agrees or greets, and asks a model nothing."""
+    said = plain(line)
+    words = set(said.split())
+    return said in _GREETINGS or (bool(words & _THANKS) and words <= _THANKS | _AROUND_THANKS)
 
 
 def without_words_around_tune(line: str) -> str:

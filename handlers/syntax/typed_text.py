@@ -6,15 +6,24 @@ This module is pure: whether a name exists or a number is in range is decided by
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+import re2  # type: ignore[import-untyped]
+
 from bot.domain.names import did_you_mean
 from bot.errors import BadArgument
 from handlers.syntax.answer_options import LONGEST_NAME
 from handlers.syntax.arguments import NO_ARGUMENTS, Arguments, ask_arguments, start_arguments
 from handlers.syntax.commands import SUB_COMMANDS, TUNE_COMMANDS, Command, Runner
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, shown, undo_markup
-from handlers.syntax.sentences import asks_for_help, asks_to_tune, plain, without_words_around_tune
+from handlers.syntax.sentences import (
+    asks_for_help,
+    asks_to_tune,
+    only_thanks_or_greets,
+    plain,
+    without_words_around_tune,
+)
 
 _A_NAME = "a name"
+_EMOJI = re2.compile(r":[a-z0-9_+'-]+:")
 _BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
 
 
@@ -75,6 +84,8 @@ def parse_mention(
         return TypedCommand(Runner.HELP)
     if asks_to_tune(line):
         return TypedCommand(Runner.START)
+    if not has_file and only_thanks_or_greets(line):
+        return TypedCommand(Runner.GREET, Arguments(question=line))
     word, rest = _first_word(line)
     command = TUNE_COMMANDS.get(word)
     if (
@@ -139,7 +150,8 @@ def _without_mention(text: str, bot_user: str) -> str:
             whole.append(other)
         else:
             whole[-1] = whole[-1].rstrip()
-            whole.append(" " + (other[1:].lstrip() if other.startswith((":", ",")) else other))
+            marked = other.startswith((":", ",")) and not _EMOJI.match(other)
+            whole.append(" " + (other[1:].lstrip() if marked else other))
     return "".join(whole)
 
 

@@ -350,6 +350,8 @@ async def test_between_people_the_model_says_nothing(bot: BotHarness, model: str
     asked = len(bot.asked())
     for words in ("thanks Ada!", f"<@{bob.id}> look", "👍"):
         bot.ada.post(bot.channel, words, thread_ts=thread)
+    bot.ada.post(bot.channel, bot.ada.typed("thanks @Tunebot!"), thread_ts=thread)
+    await bot.message("Always happy to help. I sent this to no model; `/ask thanks!` does.", thread=thread)
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot quiet"), thread_ts=thread)
     await bot.message("I say nothing more in this thread", thread=thread)
     bot.ada.post(bot.channel, "what about 3?", thread_ts=thread)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.chat import Answer, ModelAnswer, Question, Turn, TurnRole
+from bot.domain.chat import Answer, Conversation, ModelAnswer, Question, Turn, TurnRole
 from bot.domain.feedback import FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
 from bot.domain.place import Place
 from storage.database import Database
@@ -120,6 +120,35 @@ async def test_a_deleted_question_is_kept_only_for_a_vote(
         await questions.withdraw(TEAM, key)
     found = [await feedback.answer(TEAM, key) for key in ("early", "answered", "voted", "other")]
     assert [each is not None for each in found] == [False, False, True, True]
+    left = await kept(feedback, "voted")
+    assert (left.turns, left.text) == ((Turn(TurnRole.USER, ""),), ""), "the vote counts, and no word is left"
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 0, 0)
+
+
+async def test_a_question_that_was_edited_or_deleted_is_so_in_the_prompts_of_later_answers(
+    feedback: SqliteFeedback, questions: SqliteQuestions, database: Database
+) -> None:
+    secret = (Turn(TurnRole.USER, "my secret"), Turn(TurnRole.MODEL, "eight"))
+    said = Conversation(PLACE, MODEL, secret, question="first")
+    await answered(questions, "first", text="my secret")
+    await questions.settle("first", said)
+    await answered(questions, "later", user="U0BOB", history=(*FIRST, *secret), text="and 1")
+    await feedback.vote(await kept(feedback, "later"), "U0BOB", Vote.UP)
+    last = Turn(TurnRole.USER, "and 1")
+
+    await questions.change(Question("first", PLACE, "U0ADA", "another word"), "1700.2")
+    reworded = (Turn(TurnRole.USER, "another word"), secret[1])
+    assert (await kept(feedback, "later")).turns == (*FIRST, *reworded, last)
+    await questions.withdraw(OTHER_TEAM, "first")
+    assert (await kept(feedback, "later")).turns == (*FIRST, *reworded, last)
+
+    await questions.withdraw(TEAM, "first")
+    assert (await kept(feedback, "later")).turns == (*FIRST, last)
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 0, 0)
+    tables = ("rated_answers", "turns", "questions")
+    stored = await database.run(lambda db: str([list(db.query(f"SELECT * FROM {table}")) for table in tables]))
+    assert "secret" not in stored
+    assert "another word" not in stored
 
 
 async def test_nothing_of_a_forgotten_person_is_left(

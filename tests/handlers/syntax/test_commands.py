@@ -11,7 +11,7 @@ from handlers.syntax.typed_text import parse_mention, parse_tune
 
 def test_no_two_rows_of_the_table_share_a_name_or_a_runner() -> None:
     assert len({command.name for command in COMMANDS}) == len(COMMANDS)
-    assert sorted(command.runner for command in COMMANDS) == sorted(Runner)
+    assert sorted(command.runner for command in COMMANDS) == sorted(set(Runner) - {Runner.GREET})
 
 
 def typed_example(command: Command) -> str:

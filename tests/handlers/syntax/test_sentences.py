@@ -43,6 +43,25 @@ def test_a_command_is_one_with_marks_and_a_please(text: str, runner: Runner) -> 
 
 @pytest.mark.parametrize(
     "text",
+    ["thanks!", "Thank you so much", "ok", "OK, great.", "hello", "Good morning!", ":+1:", "👍", "thx all 🙏"],
+)
+def test_thanks_and_greetings_are_no_question(text: str) -> None:
+    typed = read(text)
+    assert (typed.runner, typed.arguments.question) == (Runner.GREET, text)
+    assert parse_mention(f"{text} <@{BOT}>", BOT).runner is Runner.GREET
+    assert read(f"model=capitals {text}").runner is Runner.ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["thanks to whom?", "ok count to seven", "hello in French", "is that it", "good", "great!\nNow in German"],
+)
+def test_thanks_with_anything_else_are_a_question(text: str) -> None:
+    assert read(text).runner is Runner.ASK
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         "how do I tune a piano?",
         "what can you do for the capital of France?",

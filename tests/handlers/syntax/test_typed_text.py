@@ -343,6 +343,8 @@ def test_an_error_shows_the_beginning_of_what_was_typed(text: str) -> None:
     [
         ("what is <@UBOT|tunebot>, <@UBOT>?", "what is?"),
         ("<@UBOT>, <@UBOT>: hello", "hello"),
+        ("<@UBOT> :duck: in French", ":duck: in French"),
+        ("<@UBOT>: :duck: in French", ":duck: in French"),
         ("ask <@UBOTHER> , <@UBOT> !", "ask @UBOTHER!"),
         ("<@UBOT|<@UBOT> broken", "<@UBOT| broken"),
     ],
