@@ -167,20 +167,10 @@ class View:
     updates: int = 0
 
     @property
-    def type(self) -> str:
-        """``modal`` or ``home``."""
-        return str(self.definition["type"])
-
-    @property
     def blocks(self) -> list[Json]:
         """The view's blocks, with the ids that Slack filled in."""
         blocks: list[Json] = self.definition["blocks"]
         return blocks
-
-    @property
-    def callback_id(self) -> str:
-        """The app's name for the view, empty where it gave none."""
-        return str(self.definition.get("callback_id", ""))
 
     @property
     def private_metadata(self) -> str:
