@@ -22,12 +22,24 @@ CODE = "```python\n" + "\n".join(f"line_{number} = {number}" for number in range
 PARTS = ["\n\n".join(f"part{part} " + "word " * 300 for part in range(six, six + 6)) for six in (0, 6, 12)]
 CHUNK = 700
 LONG = "\n\n".join([PARTS[0], CODE, *PARTS[1:]])
+# What passes, also a code that no page of Slack's names.
+PASSING = [
+    *("rate_limited", "org_login_required", "accesslimited", "message_limit_exceeded", "ekm_access_denied"),
+    *("channel_not_found", "a_code_of_next_year"),
+]
+# What the bot calls to show an answer, and to find one.
+METHODS = [
+    *("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage", "chat.update"),
+    *("chat.delete", "agents.sessions.setStatus", "conversations.history", "conversations.replies"),
+]
 
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[QuestionHarness]:
     async with open_slack_harness(tmp_path) as at:
-        yield QuestionHarness(at)
+        made = QuestionHarness(at)
+        yield made
+        await made.tasks.drain(0.0)
 
 
 @dataclass
@@ -232,3 +244,28 @@ async def test_a_restored_backup_that_knows_only_the_first_message_asks_no_model
     found = await other.to.posted_before(other.asked)
     assert found is not None
     assert found.last
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", [in_thread, typed, directly])
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_paid_answer_stands_once_in_its_place_with_whatever_code_a_method_is_refused(
+    harness: QuestionHarness, method: str, place: Callable[[QuestionHarness], Question]
+) -> None:
+    """Slack's answers to the first post and stream are lost, and the process ends with the answer stored."""
+    question, faults = place(harness), harness.at.slack.faults
+    one = await showing(harness, question)
+    faults.lose_answer("chat.postMessage")
+    faults.lose_answer("chat.startStream")
+    for code in PASSING:
+        faults.fail(method, error=code)
+    text = "\n\n".join(PARTS)
+    async with one.to.show_live(one.asked, MODEL, one.live) as show:
+        show(text[:CHUNK])
+        await harness.at.slack.settle()
+    await harness.store.store_answer("k", ModelAnswer(MODEL, Answer(text)))
+    await harness.questions().resume()
+    await harness.settled()
+    standing = [each for each in one.messages if not each.deleted]
+    assert markdown(standing) == expected(question, text)
+    assert {each.channel for each in standing} == {question.place.channel}
