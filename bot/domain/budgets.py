@@ -25,3 +25,8 @@ class Budget:
     usd: Decimal
     set_by: str
     set_at: datetime
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is of one person: its amounts are shown to them and to who may set it, and to no channel."""
+        return self.subject.startswith(("U", "W"))

@@ -134,6 +134,11 @@ class Question:
         return self.key.startswith(UNPOSTED)
 
     @property
+    def is_answered_in_public(self) -> bool:
+        """Whether other people read the answer."""
+        return not (self.private or self.is_unposted or self.place.is_direct)
+
+    @property
     def stands_alone(self) -> bool:
         """Whether it belongs to no conversation yet: it was asked by a command, outside of a thread."""
         return self.quoted and not self.place.thread

@@ -106,6 +106,6 @@ def budget_name(budget: Budget, *, own: bool = True) -> str:
     """
     if budget.subject == WORKSPACE:
         return "The budget of this workspace"
-    if budget.subject.startswith(("U", "W")):
+    if budget.is_personal:
         return "Your budget" if own else "The budget of the person who asked"
     return "The budget of this channel" if own else "The budget of the channel"

@@ -128,16 +128,17 @@ class QuestionBudgets:
         held = [each for key, each in {**before, **self._reserved}.items() if key != question.key]
         for use in uses:
             budget = use.budget
+            told = _told(question, budget)
             whose = f"{budget_name(budget)} for questions is {usd_text(budget.usd)} a month"
             if usd is None:
-                raise OverBudget(
+                raise told or OverBudget(
                     f"{whose}, and the price of this question is unknown, so I cannot say that it fits.",
                     f"An operator can put the price into the table of TUNEBOT_PRICES. {RAISED_BY}",
                 )
             others = sum_of(*(each.usd or Decimal(0) for each in held if each.binds(budget, place.team)))
             if sum_of(use.used, others, usd) > budget.usd:
                 under_way = f", questions under way may cost {usd_text(others)}" if others else ""
-                raise OverBudget(
+                raise told or OverBudget(
                     f"{whose}. Of it, {usd_text(use.used)} is used{under_way}, and this question may cost "
                     f"{usd_text(usd)}: that is too much.",
                     f"A smaller max_tokens makes it cheaper. {RAISED_BY}",
@@ -187,15 +188,12 @@ class QuestionBudgets:
                 used_up = (
                     f"{budget_name(use.budget)} for questions, {usd_text(use.budget.usd)} a month, is used up."
                 )
-                raise OverBudget(used_up, RAISED_BY)
+                raise _told(question, use.budget) or OverBudget(used_up, RAISED_BY)
 
     async def note(self, question: Question) -> str:
         """Return a sentence for each budget of this question that is nearly used up. Raises StorageError."""
         return " ".join(
-            f"{budget_name(use.budget)} for questions is used to {use.percent}%: {usd_text(use.used)} of "
-            f"{usd_text(use.budget.usd)} this month."
-            for use in await self._uses(question)
-            if use.percent >= WARNED_FROM
+            _near_edge(question, use) for use in await self._uses(question) if use.percent >= WARNED_FROM
         )
 
     async def _uses(self, question: Question) -> list[BudgetUse]:
@@ -210,3 +208,20 @@ class QuestionBudgets:
             return []
         month = month_of(self._clock.now())
         return question_uses(budgets, await self._spend.sums(place.team, month, next_month(month)))
+
+
+def _told(question: Question, budget: Budget) -> OverBudget | None:
+    """Return the refusal without amounts where others read what is the business of one person, else None."""
+    if not (budget.is_personal and question.is_answered_in_public):
+        return None
+    return OverBudget(
+        f"{budget_name(budget)} for questions does not allow this one.",
+        f"/tune budget shows you alone how much is used. {RAISED_BY}",
+    )
+
+
+def _near_edge(question: Question, use: BudgetUse) -> str:
+    name = f"{budget_name(use.budget)} for questions"
+    if use.budget.is_personal and question.is_answered_in_public:
+        return f"{name} is nearly used up: /tune budget shows you alone how much."
+    return f"{name} is used to {use.percent}%: {usd_text(use.used)} of {usd_text(use.budget.usd)} this month."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.budgets import Purpose
+from bot.domain.budgets import WORKSPACE, Purpose
 from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Requester
@@ -71,7 +71,13 @@ def question(key: str, user: str = ADA) -> Question:
 
 async def reserve(budgets: QuestionBudgets, key: str, base_model: str = "gemini-3.5-flash") -> None:
     turns = [Turn(TurnRole.USER, "what comes after 7?")]
-    await budgets.reserve(question(key), turns, GenerationSettings(max_output_tokens=10), base_model, endpoint="e")
+    await budgets.reserve(
+        replace(question(key), private=True),
+        turns,
+        GenerationSettings(max_output_tokens=10),
+        base_model,
+        endpoint="e",
+    )
 
 
 async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
@@ -80,7 +86,7 @@ async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
 
     async def ask(key: str) -> RecordingAnswerPoster:
         poster = RecordingAnswerPoster()
-        asked = await process.answers.add(question(key))
+        asked = await process.answers.add(replace(question(key), private=True))
         assert asked is not None
         await process.answers.process(asked, poster)
         return poster
@@ -228,3 +234,31 @@ def test_a_question_to_a_base_model_is_expected_to_cost_the_price_of_the_base(is
     turns = [Turn(TurnRole.USER, "x" * 20)]
     settings = GenerationSettings(max_output_tokens=10)
     assert expected_cost(turns, settings, "gemini-3.5-flash", PRICES, is_base=is_base) == usd
+
+
+@pytest.mark.parametrize("usd", [0, 1])
+@pytest.mark.parametrize("subject", [ADA, PLACE.channel, WORKSPACE])
+async def test_what_a_person_may_spend_is_not_shown_to_their_channel(
+    harness: Harness, subject: str, usd: int
+) -> None:
+    process = harness.process(named_roles=ROLES, prices=PRICES)
+    await process.budgets.set(OWNER, subject, Purpose.QUESTIONS, Decimal(usd))
+    budgets = QuestionBudgets(harness.stores.budgets, harness.stores.question_spend, PRICES, harness.clock)
+    spent = QuestionCost("gemini-3.5-flash", None, Decimal(usd) * 9 / 10)
+
+    async def said(asked: Question) -> str:
+        turns, short = [Turn(TurnRole.USER, asked.text)], GenerationSettings(max_output_tokens=10)
+        reserving = budgets.reserve(asked, turns, short, "gemini-3.5-flash", endpoint="e")
+        with pytest.raises(OverBudget) as refused:
+            await (reserving if usd else budgets.check(asked))
+        reserving.close()
+        return str(refused.value)
+
+    await harness.stores.question_spend.begin_call(question("q0"), spent, "e")
+    await harness.stores.question_spend.end_call("q0", lost=True)
+    shown = question("q1")
+    alone = [replace(shown, private=True), replace(shown, key="terminal:1")]
+    for asked, amounts in ((shown, subject != ADA), *((each, True) for each in alone)):
+        for words in (await said(asked), await budgets.note(asked)):
+            assert "budget" in words
+            assert ("$" in words) is amounts, words
