@@ -41,8 +41,9 @@ class StartCheckResult:
 
     `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
     `earlier` are the jobs that the person sees and that were trained on the same bytes, newest first.
-    `confirmation` says why the start needs a second yes, empty if it needs none; `notes` are sentences on the
-    approval that it needs and on budgets that it brings near their edge.
+    `confirmation` says why the start needs a second yes, empty if it needs none; `notes` are sentences for
+    each reader of the report, `own_notes` for this person alone: on the approval that their start needs, and on
+    budgets that it brings near their edge.
     """
 
     profile: BackendProfile
@@ -53,6 +54,7 @@ class StartCheckResult:
     obstacle: BotError | None = None
     confirmation: str = ""
     notes: str = ""
+    own_notes: str = ""
 
 
 class Proposals:
@@ -226,10 +228,13 @@ class Proposals:
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
         moved = moved_sentence(base_model) if request.moved_from else ""
-        notes = " ".join(filter(None, [moved, *self.warnings(profile.name), await self._notes(requester, cost)]))
-        return StartCheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
+        notes = " ".join(filter(None, [moved, *self.warnings(profile.name)]))
+        own_notes = await self._own_notes(requester, cost)
+        return StartCheckResult(
+            profile, report, second, proposal, earlier, obstacle, confirmation, notes, own_notes
+        )
 
-    async def _notes(self, requester: Requester, cost: TuningEstimate) -> str:
+    async def _own_notes(self, requester: Requester, cost: TuningEstimate) -> str:
         """Return what a person should know of approvals and budgets before the start. Raises StorageError."""
         reason = await self._approvals.reason(requester, cost)
         asked = f"This start waits for the yes of an approver. {reason}" if reason else ""

@@ -101,7 +101,8 @@ class Terminal:
         log_event(logger, "terminal.start", job=job.key)
         respond = self.poster.respond_ephemeral(place, person)
         self.tasks.spawn(report_errors(self.tuning.starts.submit(job), respond), f"start {job.key}")
-        return {"ok": True, "report": report, "notes": checked.notes, "job": job_json(job)}
+        notes = f"{checked.notes} {checked.own_notes}".strip()
+        return {"ok": True, "report": report, "notes": notes, "job": job_json(job)}
 
     async def status(self, person: str, channel: str, name: str) -> dict[str, Any]:
         """Return the job of that name or key, or without a name all that are under way."""

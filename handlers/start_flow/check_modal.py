@@ -170,7 +170,7 @@ class CheckModal:
             earlier=checked.earlier,
             obstacle=checked.obstacle,
             confirmation=checked.confirmation,
-            notes=checked.notes,
+            notes=f"{checked.notes} {checked.own_notes}".strip(),
         )
         message = partial(report_message, checked, request) if elsewhere else None
         try:
@@ -278,8 +278,11 @@ class CheckModal:
             return ()
 
 
-def report_message(checked: StartCheckResult, request: StartRequest) -> Message:
-    """Return the result of a check as a message, with the question that it leads to."""
+def report_message(checked: StartCheckResult, request: StartRequest, *, in_public: bool = False) -> Message:
+    """Return the result of a check as a message, with the question that it leads to.
+
+    What others read `in_public` has nothing of the person's own budgets and approvals.
+    """
     return build_report_message(
         checked.report,
         checked.profile,
@@ -288,5 +291,5 @@ def report_message(checked: StartCheckResult, request: StartRequest) -> Message:
         request=request,
         obstacle=checked.obstacle,
         confirmation=checked.confirmation,
-        notes=checked.notes,
+        notes=checked.notes if in_public else f"{checked.notes} {checked.own_notes}".strip(),
     )

@@ -79,7 +79,9 @@ class RepairUpload:
         repaired = replace(request, file=SCHEME + uploaded, mask=False)
         # The tuning belongs where the form was opened, also where its file is sent to the person alone.
         checked = await self._proposals.check(thread if home == place else place, user, repaired)
-        await self._poster.post(thread, report_message(checked, repaired))
+        await self._poster.post(
+            thread, report_message(checked, repaired, in_public=home.channel != direct.channel)
+        )
         await self._check_modal.show_result(pending, checked, repaired, elsewhere=False)
 
     async def reencode(self, view_id: str, requester: Requester, request: StartRequest) -> None:

@@ -114,6 +114,23 @@ async def test_a_row_with_a_card_number_is_never_posted_in_the_channel(open_bot:
         assert not any(private in each.text or private in str(each.blocks) for each in seen)
 
 
+async def test_what_a_person_may_spend_is_in_their_own_report_and_not_in_that_of_the_channel(
+    open_bot: OpenBot,
+) -> None:
+    async with open_bot() as bot:
+        bot.slack.workspace.users[bot.ada.id].is_admin = True
+        await bot.type(f"budget 0.01 for <@{bot.ada.id}>")
+        await bot.message("0.01")
+        await check_in_form(bot, jsonl(GOOD) + b"oops\n")
+        report = await report_of(bot.ada, bot)
+        await bot.ada.click(report, "report_post")
+        said = await bot.message("repaired")
+        offer = await bot.message("Start tuning", thread=said.ts)
+        assert "budget" not in f"{offer.text} {offer.blocks}"
+        own = await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: "repaired" in shown_in(view))
+        assert "Your budget for tuning" in shown_in(own)
+
+
 async def test_one_click_masks_personal_data_and_leaves_no_row_out(open_bot: OpenBot) -> None:
     rows = [
         {"text_input": f"Who is person{number}@corp.org?", "output": f"number {number}"} for number in range(20)
