@@ -6,6 +6,7 @@ Nothing is kept of an answer before the workspace's switch is on. An answer with
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -39,7 +40,7 @@ def keep_answer(connection: Connection, key: str, answer: ModelAnswer, now: date
             model.backend,
             model.endpoint,
             model.name,
-            msgspec.json.encode(answer.sent).decode(),
+            msgspec.json.encode(_as_the_thread_is(connection, key, answer.sent)).decode(),
             msgspec.json.encode(answer.settings.given()).decode(),
             answer.answer.text,
             micros(now),
@@ -279,6 +280,22 @@ def _without(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]]) -> tuple[
         if not skip:
             kept.append(turn)
     return tuple(kept)
+
+
+def _as_the_thread_is(connection: Connection, key: str, sent: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Return what was sent, without what was edited or deleted in the thread while the model answered."""
+    rows = connection.query(
+        """
+        SELECT turns.role, turns.text FROM questions
+          JOIN conversations USING (team, channel, thread) JOIN turns ON turns.conversation = conversations.id
+        WHERE questions.key = ? ORDER BY turns.id
+        """,
+        [key],
+    )
+    said = [Turn(TurnRole(row["role"]), row["text"]) for row in rows]
+    there = {(turn.text, following.text) for turn, following in pairwise(said) if turn.role is TurnRole.USER}
+    before = {(turn.text, following.text) for turn, following in pairwise(sent) if turn.role is TurnRole.USER}
+    return _without(sent, before - there)
 
 
 def _reworded(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]], text: str) -> tuple[Turn, ...]:

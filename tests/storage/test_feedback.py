@@ -27,6 +27,10 @@ def feedback(database: Database, clock: FixedClock) -> SqliteFeedback:
 async def answered(
     questions: SqliteQuestions, key: str, user: str = "U0ADA", history: tuple[Turn, ...] = (), text: str = "seven"
 ) -> None:
+    if history:
+        before = f"before {key}"
+        assert await questions.add(Question(before, PLACE, user, "seven"))
+        await questions.settle(before, Conversation(PLACE, MODEL, history, question=before))
     assert await questions.add(Question(key, PLACE, user, text))
     sent = (*history, Turn(TurnRole.USER, text))
     await questions.store_answer(key, ModelAnswer(MODEL, Answer("eight"), sent=sent, rating_key=key))
@@ -129,12 +133,13 @@ async def test_a_question_that_was_edited_or_deleted_is_so_in_the_prompts_of_lat
     feedback: SqliteFeedback, questions: SqliteQuestions, database: Database
 ) -> None:
     secret = (Turn(TurnRole.USER, "my secret"), Turn(TurnRole.MODEL, "eight"))
-    said = Conversation(PLACE, MODEL, secret, question="first")
-    await answered(questions, "first", text="my secret")
-    await questions.settle("first", said)
-    await answered(questions, "later", user="U0BOB", history=(*FIRST, *secret), text="and 1")
-    await feedback.vote(await kept(feedback, "later"), "U0BOB", Vote.UP)
     last = Turn(TurnRole.USER, "and 1")
+    await answered(questions, "first", history=FIRST, text="my secret")
+    await questions.settle("first", Conversation(PLACE, MODEL, secret, question="first"))
+    await questions.add(Question("later", PLACE, "U0BOB", "and 1"))
+    later = ModelAnswer(MODEL, Answer("two"), sent=(*FIRST, *secret, last), rating_key="later")
+    await questions.store_answer("later", later)
+    await feedback.vote(await kept(feedback, "later"), "U0BOB", Vote.UP)
 
     await questions.change(Question("first", PLACE, "U0ADA", "another word"), "1700.2")
     reworded = (Turn(TurnRole.USER, "another word"), secret[1])
@@ -149,6 +154,23 @@ async def test_a_question_that_was_edited_or_deleted_is_so_in_the_prompts_of_lat
     stored = await database.run(lambda db: str([list(db.query(f"SELECT * FROM {table}")) for table in tables]))
     assert "secret" not in stored
     assert "another word" not in stored
+
+
+async def test_what_was_deleted_while_the_model_answered_is_not_kept_with_its_answer(
+    feedback: SqliteFeedback, questions: SqliteQuestions
+) -> None:
+    secret = (Turn(TurnRole.USER, "my secret"), Turn(TurnRole.MODEL, "eight"))
+    last = Turn(TurnRole.USER, "and 1")
+    await answered(questions, "first", history=FIRST, text="my secret")
+    await questions.settle("first", Conversation(PLACE, MODEL, secret, question="first"))
+    for key in ("before", "after"):
+        await questions.add(Question(key, PLACE, "U0BOB", "and 1"))
+    sent = (*FIRST, *secret, last)
+    await questions.store_answer("before", ModelAnswer(MODEL, Answer("two"), sent=sent, rating_key="before"))
+    assert (await kept(feedback, "before")).turns == sent
+    await questions.withdraw(TEAM, "first")
+    await questions.store_answer("after", ModelAnswer(MODEL, Answer("two"), sent=sent, rating_key="after"))
+    assert (await kept(feedback, "after")).turns == (*FIRST, last)
 
 
 async def test_nothing_of_a_forgotten_person_is_left(
