@@ -6,6 +6,9 @@ Source: `RebaseTunedModel` in google/cloud/aiplatform/v1/genai_tuning_service.pr
 google/longrunning/operations.proto.
 """
 
+import re
+from typing import Final
+
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, text
 from bot.backends.vertex.job_search import JobSearch
@@ -13,6 +16,7 @@ from bot.backends.vertex.resource_names import VertexHosts
 from bot.domain.jobs import TuningJob, TuningSpec
 from bot.errors import BotError, InvalidRequest, NotFoundAtGoogle, OutcomeUnknown
 
+_JOB: Final = re.compile(r"projects/[^/]+/locations/[^/]+/tuningJobs/[^/]+")
 _PENDING = "JOB_STATE_PENDING"
 _FAILED = "JOB_STATE_FAILED"
 
@@ -28,12 +32,20 @@ def first_seen(answer: Json) -> Json:
     An operation that failed at once is left to that poll, which looks whether there is a job nevertheless. Raises
     OutcomeUnknown for an answer without a name.
     """
-    job = record(answer.get("response"))
-    if text(job.get("name")):
-        return job
+    if _made(answer):
+        return record(answer.get("response"))
     if not text(answer.get("name")):
         raise OutcomeUnknown("Google's answer to the move names nothing.", "It is looked up later.")
     return {"name": text(answer.get("name")), "state": _PENDING}
+
+
+def _made(operation: Json) -> str:
+    """Return the name of the tuning job that an operation made, empty where it names none.
+
+    A name of another kind would be polled without end, and the paid job be followed by nobody: it is looked for.
+    """
+    name = text(record(operation.get("response")).get("name"))
+    return name if _JOB.fullmatch(name) else ""
 
 
 def refused(error: BotError, spec: TuningSpec) -> BotError:
@@ -73,7 +85,7 @@ class Rebasing:
             if found is None:
                 raise
             return found
-        if name := text(record(operation.get("response")).get("name")):
+        if name := _made(operation):
             return await self._http.read_resource(self._hosts.url(name), name)
         done = operation.get("done") is True
         found = await self._search.find(moved.key, thorough=done)

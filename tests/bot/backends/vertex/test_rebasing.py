@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.backends.google.batching import READ_BY_NAME
+from bot.backends.vertex.rebasing import first_seen
 from bot.domain.jobs import JobState, TuningJob, TuningSpec
 from bot.domain.operations import Operation
 from bot.errors import AlreadyExists, GoogleUnavailable, InvalidRequest, NotFoundAtGoogle, OutcomeUnknown
@@ -184,6 +185,22 @@ async def test_an_end_without_a_reason_or_a_job_is_no_failure_of_the_move(vertex
         await vertex.poll_one(job)
     vertex.google.faults.list_lag = 0.0
     assert (await vertex.poll_one(job)).name == vertex.google.jobs.latest.name
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["a model", "projects/1/locations/us-central1/models/7", "projects/1/locations/us-central1/tuningJobs/1/more"],
+)
+async def test_a_move_whose_operation_names_something_else_than_a_job_is_followed_by_its_key(
+    vertex: BackendHarness, made: str
+) -> None:
+    vertex.google.limits.vertex_rebase_seconds = 1e9
+    job = await move(vertex)
+    done = {"name": job.operation, "done": True, "response": {"name": made, "state": "JOB_STATE_SUCCEEDED"}}
+    assert first_seen(done) == {"name": job.operation, "state": "JOB_STATE_PENDING"}
+    vertex.google.faults.garble(json.dumps(done), status=200, path=OPERATION, times=None)
+    seen = await vertex.poll_one(job)
+    assert (seen.name, seen.state.ended) == (vertex.google.jobs.latest.name, False)
 
 
 async def test_a_move_is_never_taken_for_a_job_whose_id_its_operation_has(vertex: BackendHarness) -> None:
