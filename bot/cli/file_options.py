@@ -52,7 +52,12 @@ def local_pictures(folder: Path | None) -> "LocalPictures | None":
 
 
 def chunks(file: Path, label: str, encoding: str) -> Iterator[bytes]:
-    """Yield the file's bytes in UTF-8 and show a progress bar if standard error is a terminal."""
+    """Yield the file's bytes in UTF-8 and show a progress bar if standard error is a terminal.
+
+    A packed file in another encoding is unpacked, since the encoding is that of its text.
+    """
+    from bot.datasets.formats.unpacker import Unpacker
+
     try:
         # codecs.lookup alone would also find those that are none of text, such as base64.
         io.TextIOWrapper(io.BytesIO(), encoding)
@@ -67,9 +72,17 @@ def chunks(file: Path, label: str, encoding: str) -> Iterator[bytes]:
         file.open("rb") as source,
         click.progressbar(length=file.stat().st_size, label=f"{label} {file.name}", file=sys.stderr) as bar,
     ):
+        unpacker = Unpacker() if decoder is not None else None
         while chunk := source.read(CHUNK_BYTES):
-            yield _in_utf8(decoder, chunk, encoding)
+            for piece in unpacker.feed(chunk) if unpacker is not None else (chunk,):
+                yield _in_utf8(decoder, piece, encoding)
             bar.update(len(chunk))
+        if unpacker is None:
+            return
+        for piece in unpacker.finish():
+            yield _in_utf8(decoder, piece, encoding)
+        if unpacker.problem is not None:
+            raise BotError(unpacker.problem.message(), unpacker.problem.advice())
         yield _in_utf8(decoder, b"", encoding, final=True)
 
 
@@ -80,8 +93,8 @@ def _in_utf8(
         return chunk
     try:
         return decoder.decode(chunk, final).encode()
-    except UnicodeError as error:
-        raise BotError(f"The file is not in {encoding}: {error}.", "Name another --encoding.") from None
+    except UnicodeError:
+        raise BotError(f"The file cannot be read as {encoding}.", "Name another --encoding.") from None
 
 
 def check_command(

@@ -1,5 +1,6 @@
 """The commands `check` and `convert`: what they print, what they write, and what they never write over."""
 
+import gzip
 import json
 import os
 import re
@@ -185,7 +186,24 @@ def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Pa
     assert json.loads(result.stdout) == pair("Wo ist der Schlüssel?", "Beim Pförtner.")
     for name in ("klingon", "base64"):
         assert "no encoding that Python knows" in run("check", source, "--encoding", name).stderr
-    assert "not in ascii" in refused("check", source, "--encoding", "ascii")
+    assert refused("check", source, "--encoding", "ascii").startswith("The file cannot be read as ascii.")
+
+
+def test_a_packed_file_in_another_encoding_is_unpacked_first(tmp_path: Path) -> None:
+    source = tmp_path / "rows.csv.gz"
+    # More than one piece.
+    text = "".join(f"Wo ist Schlüssel {number}?;Beim Pförtner {number}.\n" for number in range(50_000))
+    whole = gzip.compress(f"Frage;Antwort\n{text}".encode("cp1252"))
+    source.write_bytes(whole)
+    named = ["--input", "Frage", "--output", "Antwort"]
+    result = run("check", source, *named)
+    assert run(*advised(result.stdout, tmp_path / "repaired")).exit_code == 0
+    [repaired] = (tmp_path / "repaired").glob("*.repaired.jsonl")
+    rows = rows_of(repaired.read_bytes())
+    assert len(rows) == 50_000
+    assert rows[-1] == {"Frage": "Wo ist Schlüssel 49999?", "Antwort": "Beim Pförtner 49999."}
+    source.write_bytes(whole[:-9])
+    assert "gzip" in refused("check", source, "--encoding", "cp1252", *named)
 
 
 def test_check_prints_what_each_number_of_passes_may_cost(talks: Path) -> None:

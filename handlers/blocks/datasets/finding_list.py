@@ -39,7 +39,7 @@ def summary_text(report: DatasetReport) -> str:
     if report.dialect is None:
         keys = listed(code(key, 40) for key in report.keys[:8])
         rows = f"{name}: {count(report.rows, 'row')}, in no form that I know."
-        return f"{rows} The keys are {keys}." if keys else rows
+        return f"{rows} The {'key is' if len(report.keys) == 1 else 'keys are'} {keys}." if keys else rows
     usable = "all" if report.examples == report.rows else f"{report.examples:,} of them"
     form = _DIALECTS[report.dialect]
     if report.mapping is not None:
@@ -130,14 +130,19 @@ def _kind_line(kind: Sequence[Finding], unit: str, *, advice: bool) -> str:
     # What is wrong with the file as a whole has no other lines to look at.
     if first.advice and (advice or not first.lines):
         text += f" {sentence(escape_line(first.advice, _KIND))}"
-    lines = sorted({line for finding in kind for line in finding.lines})[:3]
+    known = {line for finding in kind for line in finding.lines}
+    lines = sorted(known)[:3]
     if not lines:
         return f"• {text}"
-    rows = max(sum(finding.count for finding in kind), len(lines)) if not others else 0
+    # Findings of one kind may be in the same rows, so their numbers are no sum.
+    if all(finding.count == len(finding.lines) for finding in kind):
+        rows = len(known)
+    else:
+        rows = max(first.count, len(lines)) if not others else 0
     shown = ", ".join(f"{line:,}" for line in lines)
     if rows == 1:
         return f"• {unit.capitalize()} {shown}: {text}"
-    more = ", …" if others or rows > len(lines) else ""
+    more = ", …" if rows > len(lines) or not rows else ""
     many = f"*{count(rows, 'row')}*, {unit}s" if rows else unit.capitalize() + "s"
     return f"• {many} {shown}{more}: {text}"
 

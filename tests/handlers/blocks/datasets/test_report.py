@@ -177,6 +177,20 @@ def test_the_repair_stands_on_top_of_the_report() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ([(24,), (24,)], "Line 24: "),
+        ([(24,), (3, 24)], "*2 rows*, lines 3, 24: "),
+        ([(24, 25), (3, 26)], "*4 rows*, lines 3, 24, 25, …: "),
+    ],
+)
+def test_findings_in_the_same_rows_are_counted_once(lines: list[tuple[int, ...]], place: str) -> None:
+    findings = tuple(replace(EMPTY_OUTPUT, count=len(each), lines=each) for each in lines)
+    text = texts(view_of(replace(REPORT, findings=findings), VERTEX, ADA, None))[1]
+    assert text == f"*To put right*\n• {place}The output is empty. And 1 more of this kind."
+
+
 def test_findings_of_one_kind_are_one_line_and_each_has_its_details() -> None:
     places = [replace(EMPTY_OUTPUT, field=f"messages[{i}]", message=f"Turn {i} is empty") for i in range(3)]
     bad = replace(REPORT, findings=(*places, FEW))
