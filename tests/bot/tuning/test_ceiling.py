@@ -1,6 +1,7 @@
 """The limit of a running tuning: hours, and money where it can be known."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 
 from bot.domain.jobs import BY_CEILING, JobState
 from bot.domain.operations import Operation
+from bot.errors import BotError
 from bot.spending.price_table import read_price_table
 from bot.tuning.ceiling import NO_CEILING, Ceiling
 from handlers.blocks.jobs.card import build_card
@@ -94,3 +96,23 @@ async def test_a_limit_that_was_reached_while_the_bot_was_down_is_carried_out_by
     assert await harness.database.run(lambda db: [tuple(row.values()) for row in db.query(acts)]) == [
         (BY_CEILING, "cancel", began.key)
     ]
+
+
+async def test_a_limit_that_is_reached_while_google_does_not_answer_is_carried_out_when_it_does(
+    harness: Harness,
+) -> None:
+    process = harness.process(ceiling=Ceiling(HOUR), prices=read_price_table())
+    began = await harness.started("long")
+    await process.refresher.poll("vertex", [began])
+    harness.google.faults.fail(503, "no", method="GET", times=None)
+    running = await harness.newest(began)
+    assert running.started_at is not None
+    harness.clock.advance(running.started_at + HOUR - harness.clock.now())
+    for _ in range(3):
+        with suppress(BotError):
+            await process.refresher.poll("vertex", [running])
+        assert (await harness.newest(began)).cancelled_by == "", "it may have ended"
+    harness.google.faults.clear()
+    await process.refresher.poll("vertex", [await harness.newest(began)])
+    assert (await harness.newest(began)).cancelled_by == BY_CEILING
+    assert len(harness.google.requests.matching(":cancel$", "POST")) == 1
