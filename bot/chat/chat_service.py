@@ -6,6 +6,7 @@ A thread keeps the model of its first answer.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
@@ -193,9 +194,7 @@ class ChatService:
 
         Raises NoSuchJob, Forbidden if the person may not use it in this channel, StorageError.
         """
-        model, job = await self.named.with_job(requester, name)
-        if job is not None:
-            await self._check_choice(requester, job)
+        model = await self.named.checked(requester, name, partial(self._check_choice, requester))
         return await self._bind(requester, model)
 
     async def use_job(self, requester: Requester, job: TuningJob) -> ModelRef:

@@ -1,8 +1,9 @@
 """Finds a model by its name: that of a job of the workspace, or one that Google lists."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, TuningJob
@@ -38,20 +39,20 @@ class NamedModels:
         Raises NoSuchJob, also for a model that the person may not see, Forbidden if they may not ask it here.
         """
         await self._access.check(requester, Deed.ASK)
-        model, job = await self.with_job(requester, name)
-        if job is not None:
-            await self._access.check_ask(requester, job)
-        return model
+        return await self.checked(requester, name, partial(self._access.check_ask, requester))
 
-    async def with_job(self, requester: Requester, name: str) -> tuple[ModelRef, TuningJob | None]:
-        """Return the model of this name and its job where this bot tuned it.
+    async def checked(
+        self, requester: Requester, name: str, check: Callable[[TuningJob], Awaitable[None]]
+    ) -> ModelRef:
+        """Return the model of this name. Where this bot tuned it, `check` its job before its state is told.
 
-        Raises NoSuchJob, Forbidden, StorageError.
+        Raises NoSuchJob, Forbidden, StorageError, and what `check` raises.
         """
         job = await self._access.find(requester, name)
         if job is not None:
+            await check(job)
             if job.can_answer:
-                return model_of(job), job
+                return model_of(job)
             raise cannot_answer(job)
         listed = (await self.listed(requester)).models
         wanted = same_name(name)
@@ -63,7 +64,9 @@ class NamedModels:
                     raise NoSuchJob(
                         f"The model “{called}” cannot answer: {why}.", "See /tune models for those that can."
                     )
-                return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
+                if (job := await self._access.job_of(model)) is not None:
+                    await check(job)
+                return ModelRef(model.backend, model.endpoint, called)
         # The answer may be read by all people of the place, who may not know what this person knows.
         asker = replace(requester, overheard=not requester.place.is_direct)
         known = [job.name for job in await self._access.listed(asker, SUGGESTED) if job.can_answer]

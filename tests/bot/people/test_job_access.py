@@ -432,6 +432,19 @@ async def test_a_name_that_still_belongs_to_a_job_is_not_that_of_a_failed_one_ne
     assert found.key == "tb-1"
 
 
+async def test_where_a_model_may_not_answer_nobody_is_told_how_far_its_tuning_is(harness: Harness) -> None:
+    """The refusal of a question is read by the whole channel, and may say no more than the person typed."""
+    use = in_workspace(harness, Readers({"C0BOARD": {ADA, BOB}, PLACE.channel: {ADA, BOB}}))
+    for key, state in (("tb-1", JobState.RUNNING), ("tb-2", JobState.FAILED)):
+        made = replace(job(key, key, state=state), place=Place(TEAM, "C0BOARD"), owner=ADA)
+        await harness.jobs.submit(made, [])
+        for act in (use.chat.named.find, use.chat.use):
+            with pytest.raises(Forbidden, match=r"in a private place|use it in another channel"):
+                await act(Requester(BOB, PLACE), key)
+            with pytest.raises(NoSuchJob, match=f"{key}.*tuning|tuning .*{key}"):
+                await act(Requester(BOB, Place(TEAM, "C0BOARD")), key)
+
+
 async def test_a_question_of_a_form_is_asked_only_for_who_still_reads_its_channel(harness: Harness) -> None:
     """Also of the model that was chosen for the channel, which everybody there may ask."""
     readers = Readers({PLACE.channel: {ADA, BOB}})
