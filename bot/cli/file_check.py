@@ -195,7 +195,7 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
     if rows.masked:
         click.echo(f"Private values were replaced by placeholders in {counted(rows.masked, 'row')}.")
     if rows.cut_turns:
-        click.echo(f"Cut off these rows: {counted(rows.cut_turns, 'turn')} without an answer.")
+        click.echo(f"Cut off these rows: {counted(rows.cut_turns, 'turn')} without a question or an answer.")
     click.echo(f"{counted(rows.rejected, 'row')} left out, with reasons: {rejected_file}")
     if pictures:
         click.echo(pictures_stay(kept_file))

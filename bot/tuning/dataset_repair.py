@@ -34,9 +34,9 @@ class RepairedFiles:
     """The two files and how many rows went where.
 
     `name` is the given file's without its suffix; the kept file is called `kept_name`, and is a zip where pictures
-    lie beside the rows. `repaired` rows are part of the kept ones, `duplicates` part of
-    the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows, `masked` counts kept
-    rows in which private values were replaced. `first_reason` says why the first row was left out where no row was
+    lie beside the rows. `repaired` rows are part of the kept ones, `duplicates` part of the rejected ones;
+    `cut_turns` counts turns without a question or an answer that were cut off kept rows, `masked` counts kept rows
+    in which private values were replaced. `first_reason` says why the first row was left out where no row was
     kept.
     """
 

@@ -122,7 +122,7 @@ def test_repair_writes_both_files_and_says_what_was_cut(tmp_path: Path) -> None:
     source.write_bytes(jsonl(*TALKS, chat("user: a", "assistant: b", "user: thanks"), {"meta": 1}))
     result = run("check", source, "--repair", folder)
     assert "21 rows, 1 of them repaired" in result.stdout
-    assert "Cut off these rows: 1 turn without an answer." in result.stdout
+    assert "Cut off these rows: 1 turn without a question or an answer." in result.stdout
     assert "1 row left out" in result.stdout
     assert len(rows_of((folder / "talks.repaired.jsonl").read_bytes())) == 21
     assert [row["line"] for row in rows_of((folder / "talks.rejected.jsonl").read_bytes())] == [22]

@@ -39,8 +39,8 @@ class Repaired:
     """A part of a repair's output: JSONL of both files, and the counts of rows so far.
 
     `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones;
-    `cut_turns` counts turns without an answer that were cut off kept rows, `masked` kept rows in which private
-    values were replaced. A line of the rejected file
+    `cut_turns` counts turns without a question or an answer that were cut off kept rows, `masked` kept rows in
+    which private values were replaced. A line of the rejected file
     is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text;
     "rows" says how many rows stand together where a file is so bad that they were not read one by one.
     """

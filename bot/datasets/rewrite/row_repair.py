@@ -1,7 +1,7 @@
 """Repairs what can be repaired in a row without guessing what a person meant.
 
 It changes the parsed row, so the repaired row stays in its dialect; the row checker finds out whether it is an
-example now. The only texts that it removes are turns without an answer, and it counts these.
+example now. The only texts that it removes are turns without a question or an answer, and it counts these.
 """
 
 from collections.abc import Mapping

@@ -98,7 +98,7 @@ def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0, apart: in
     if repaired.duplicates:
         left_out += f", {count(repaired.duplicates, 'duplicate')} among them"
     if repaired.cut_turns:
-        left_out += f". {count(repaired.cut_turns, 'turn')} without an answer cut off"
+        left_out += f". {count(repaired.cut_turns, 'turn')} without a question or an answer cut off"
     text = f"{kept}.{left_out}.{_uploaded(uploaded)}"
     if apart:
         text += " The rows that were left out were sent to the person who asked."

@@ -56,8 +56,8 @@ def test_a_request_too_long_for_a_button_leaves_the_button_out() -> None:
     ("cut_turns", "rejected", "words"),
     [
         (0, 0, "9 rows kept. Nothing left out. Both"),
-        (2, 0, "9 rows kept. No row left out. 2 turns without an answer cut off. Both"),
-        (1, 3, "9 rows kept. 3 rows left out. 1 turn without an answer cut off. Both"),
+        (2, 0, "9 rows kept. No row left out. 2 turns without a question or an answer cut off. Both"),
+        (1, 3, "9 rows kept. 3 rows left out. 1 turn without a question or an answer cut off. Both"),
     ],
 )
 def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(
