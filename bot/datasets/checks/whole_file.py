@@ -57,8 +57,9 @@ def check_content(
             lines=near.lines,
         )
     if near.shared:
+        of_each = "" if near.of_all else f" Of a long file only the first {MOST_ROWS:,} rows are compared so."
         collector.add(
-            Problem("near-leakage", value=f"{training_unit} {near.shared_of}", detail=compared),
+            Problem("near-leakage", value=f"{training_unit} {near.shared_of}", detail=of_each),
             count=near.shared,
             lines=near.shared_lines,
         )

@@ -1,9 +1,12 @@
-"""Finds rows that are nearly the same as another one, in one pass and without storing any text.
+"""Finds rows that are nearly the same as another one, in one pass and in bounded memory.
 
-The first rows of a file are compared by sketches: a text's distinct words are hashed, and the eight smallest and
-the eight largest hashes stay. Two texts of which four fifths of the words are the same share most of them. Words
-that many rows have say nothing about a row, so a template does not make all rows alike. Texts of few other words
-are left out: two short questions may differ in one word and mean different things.
+Rows are compared by sketches: a text's distinct words are hashed, and the eight smallest and the eight largest
+hashes stay. Two texts of which four fifths of the words are the same share most of them. Words that many rows
+have say nothing about a row, so a template does not make all rows alike. Texts of few other words are left out:
+two short questions may differ in one word and mean different things.
+
+The first rows are compared as they come. The next ones wait with their texts until the file ends, and are compared
+only if it is not much longer, so that a long file takes no longer than a check may.
 """
 
 from array import array
@@ -14,8 +17,11 @@ from typing import Final, Self, TypeAlias
 
 import xxhash
 
-# Rows that are compared: a sketch takes a hundred times as long as the decoding of its row.
+# Rows of a long file that are compared: a sketch takes ten times as long as the decoding of its row.
 MOST_ROWS: Final = 2_500
+# The rows and the characters of a file of which all rows are compared.
+MOST_ROWS_OF_ALL: Final = 10_000
+MOST_CHARACTERS_OF_ALL: Final = 6_000_000
 # Rows by which it is decided which words are common, and the share of them that makes a word common.
 _SURVEYED: Final = 200
 _COMMON_SHARE: Final = 0.2
@@ -27,7 +33,7 @@ _END: Final = 8
 _KEY: Final = 3  # hashes at an end that must be equal for two rows to be compared at all
 _SHARED: Final = 11  # of 16, about as many as two texts have that share five sixths of their words
 _SHOWN: Final = 5
-PackedSketches: TypeAlias = tuple[bytes, bytes, bytes, list[int]]
+PackedSketches: TypeAlias = tuple[bytes, bytes, bytes, list[int], bool]
 
 
 class _Words(dict[str, int]):
@@ -44,7 +50,10 @@ class _Words(dict[str, int]):
 
 
 class NearRepeats:
-    """The sketches of a file's first examples; `others` are those of its training file, if it validates one."""
+    """The sketches of a file's examples; `others` are those of its training file, if it validates one.
+
+    A file is `full` where it has too many of them, and only the first MOST_ROWS are compared.
+    """
 
     def __init__(self, others: "NearRepeats | None" = None) -> None:
         self.count = 0
@@ -62,17 +71,27 @@ class NearRepeats:
         self._texts = array("I")
         self._sketches = array("I")
         self._buckets: dict[tuple[int, ...], int] = {}
-        self._seen = 0
+        self._seen = self._characters = 0
+        self._later: list[tuple[Sequence[int], Sequence[str], Sequence[str]]] = []
 
     def add(self, numbers: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> None:
         """Add rows, which have these numbers."""
         if self.full:
             return
-        left = MOST_ROWS - self._seen
-        self.full = len(inputs) > left
-        self._seen += min(left, len(inputs))
+        seen, self._seen = self._seen, self._seen + len(inputs)
+        self._characters += sum(map(len, inputs)) + sum(map(len, outputs))
+        at_once = max(0, min(MOST_ROWS - seen, len(inputs)))
+        self._compare_texts(numbers[:at_once], inputs[:at_once], outputs[:at_once])
+        if at_once == len(inputs):
+            return
+        self._later.append((numbers[at_once:], inputs[at_once:], outputs[at_once:]))
+        if self._seen > MOST_ROWS_OF_ALL or self._characters > MOST_CHARACTERS_OF_ALL:
+            self.full = True
+            self._later.clear()
+
+    def _compare_texts(self, numbers: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> None:
         hash_of = self._hash.__getitem__
-        for i in range(min(left, len(inputs))):
+        for i in range(len(inputs)):
             text = f"{inputs[i][-_LONGEST:]} {outputs[i][:_LONGEST]}"
             words = set(map(hash_of, text.split()))
             if len(words) * _LONGEST_WORDS < len(text):
@@ -88,8 +107,16 @@ class NearRepeats:
             else:
                 self._compare(numbers[i], whole, words)
 
+    @property
+    def of_all(self) -> bool:
+        """Whether all rows of this file were compared with all of its training file, if it validates one."""
+        return not (self.full or (self._others is not None and self._others.full))
+
     def finish(self) -> None:
         """Compare the rows that still wait."""
+        for later in self._later:
+            self._compare_texts(*later)
+        self._later.clear()
         if self._common is None:
             self._decide_common()
 
@@ -100,12 +127,14 @@ class NearRepeats:
             self._texts.tobytes(),
             self._sketches.tobytes(),
             sorted(self._common or ()),
+            self.full,
         )
 
     @classmethod
-    def unpacked(cls, rows: bytes, texts: bytes, sketches: bytes, common: Sequence[int]) -> Self:
+    def unpacked(cls, rows: bytes, texts: bytes, sketches: bytes, common: Sequence[int], full: bool) -> Self:
         """Return the sketches of which these are the packed values."""
         made = cls()
+        made.full = full
         made._common = frozenset(common)
         made._rows.frombytes(rows)
         made._texts.frombytes(texts)

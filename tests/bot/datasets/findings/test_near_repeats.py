@@ -3,9 +3,11 @@
 import random
 from typing import Any
 
+import pytest
+
 from bot.datasets import Finding, report_text
 from bot.datasets.findings.fingerprints import Fingerprints
-from bot.datasets.findings.near_repeats import MOST_ROWS, NearRepeats
+from bot.datasets.findings.near_repeats import MOST_CHARACTERS_OF_ALL, MOST_ROWS, MOST_ROWS_OF_ALL, NearRepeats
 from tests.support.dataset_builders import VERTEX, check_bytes, jsonl, pair
 
 CHANCE = random.Random(5)
@@ -57,12 +59,63 @@ def test_validation_rows_that_were_nearly_trained_on_are_found_in_another_proces
     assert (found.count, found.lines, found.value) == (1, (1,), "line 4")
 
 
-def test_only_so_many_rows_are_compared() -> None:
+def long_rows(rows: int, place: int) -> tuple[list[int], list[str], list[str]]:
+    """Return short rows, the last one of which is nearly the same as a long one at a place."""
+    inputs = ["short"] * rows
+    inputs[place] = text()
+    inputs[-1] = nearly(inputs[place])
+    return [*range(1, rows + 1)], inputs, ["an answer"] * rows
+
+
+@pytest.mark.parametrize("place", [0, MOST_ROWS - 1, MOST_ROWS, MOST_ROWS_OF_ALL - 2])
+@pytest.mark.parametrize("batch", [MOST_ROWS_OF_ALL, 999])
+def test_all_rows_of_a_file_that_is_not_long_are_compared(place: int, batch: int) -> None:
+    numbers, inputs, outputs = long_rows(MOST_ROWS_OF_ALL, place=place)
     near = NearRepeats()
-    near.add(range(1, MOST_ROWS + 2), ["short"] * (MOST_ROWS + 1), ["a"] * (MOST_ROWS + 1))
+    for start in range(0, len(numbers), batch):
+        part = slice(start, start + batch)
+        near.add(numbers[part], inputs[part], outputs[part])
+    near.finish()
+    assert not near.full
+    assert (near.count, near.lines, near.of) == (1, [MOST_ROWS_OF_ALL], place + 1)
+
+
+def test_of_a_long_file_only_the_first_rows_are_compared() -> None:
+    near = NearRepeats()
+    near.add(*long_rows(MOST_ROWS_OF_ALL + 1, place=MOST_ROWS))
     near.finish()
     assert near.full
     assert near.count == 0
+    assert NearRepeats.unpacked(*near.packed()).full
+
+
+def test_texts_that_wait_are_bounded() -> None:
+    near = NearRepeats()
+    near.add(
+        range(1, MOST_ROWS + 3),
+        ["x" * (MOST_CHARACTERS_OF_ALL // MOST_ROWS)] * (MOST_ROWS + 2),
+        ["a"] * (MOST_ROWS + 2),
+    )
+    assert near.full
+    near.finish()
+    assert near.count == 0
+
+
+def test_late_rows_of_both_files_are_compared_and_what_was_not_is_said() -> None:
+    rows = [pair("short", f"{i}") for i in range(MOST_ROWS + 5)]
+    late, early = text(), text()
+    trained = [pair(early, "an answer"), *rows, pair(late, "an answer")]
+    training = check_bytes(jsonl(*trained), VERTEX)
+    validation = [*rows, pair(nearly(late), "an answer")]
+    report = check_bytes(jsonl(*validation), VERTEX, training=training)
+    [found] = [f for f in report.findings if f.rule == "near-leakage"]
+    assert (found.count, f"(line {len(trained)})" in found.message) == (1, True)
+    assert "first" not in found.message
+    training = check_bytes(jsonl(*trained, *(pair("short", f"{i}") for i in range(MOST_ROWS_OF_ALL))), VERTEX)
+    report = check_bytes(jsonl(*validation, pair(nearly(early), "an answer")), VERTEX, training=training)
+    [found] = [f for f in report.findings if f.rule == "near-leakage"]
+    assert (found.count, report.near_rows) == (1, 0)
+    assert f"Of a long file only the first {MOST_ROWS:,} rows are compared so." in found.message
 
 
 def test_marks_around_words_and_capitals_do_not_make_other_words() -> None:
@@ -88,7 +141,7 @@ def test_texts_without_spaces_between_words_are_compared_too() -> None:
 
 
 def test_what_was_not_compared_is_said_also_where_nothing_was_found() -> None:
-    rows = [pair(text(), f"answer {i}") for i in range(MOST_ROWS + 1)]
+    rows = [pair(text(), f"answer {i}") for i in range(MOST_ROWS_OF_ALL + 1)]
     report = check_bytes(jsonl(*rows), VERTEX)
     assert (report.near_rows, report.findings) == (MOST_ROWS, ())
     assert f"the first {MOST_ROWS:,} rows with each other" in report_text(report)
