@@ -250,8 +250,13 @@ class Events:
     async def _parsed_with_names(
         self, text: str, requester: Requester, *, has_file: bool = False
     ) -> TypedCommand | BotError:
-        """Parse a message; the name of a model may have several words without quotes."""
+        """Parse a message; the name of a model may have several words without quotes.
+
+        In direct messages a greeting is for the model, too: it may be the answer to what the model asked.
+        """
         typed = self._parsed(text, has_file=has_file)
+        if isinstance(typed, TypedCommand) and typed.runner is Runner.GREET and requester.place.is_direct:
+            return TypedCommand(Runner.ASK, typed.arguments)
         if isinstance(typed, BotError) or len(typed.arguments.unquoted) < 2:
             return typed
         names = await self._chat.named.names_among(requester, typed.arguments.unquoted)

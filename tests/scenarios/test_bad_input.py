@@ -52,8 +52,8 @@ async def test_two_files(bot: BotHarness) -> None:
 
 async def test_a_picture(bot: BotHarness) -> None:
     said = await refused(bot, content=b"\x89PNG\r\n\x1a\n" + bytes(64), name="rows.png")
-    assert "not a training file" in said
-    assert "JSONL or CSV" in said
+    assert "This is a picture, not a training file" in said
+    assert "with the picture beside it" in said
 
 
 async def test_a_web_page_under_a_datasets_name(bot: BotHarness) -> None:
