@@ -257,11 +257,15 @@ class LoadRun:
                 self.patience = min(LONGEST_PATIENCE, 1.2 * self.patience)
             if shown is not None and shown.title == READY:
                 return shown
-            if shown is not None and name in self.restored and "already a model named" in str(shown.blocks):
+            if shown is not None and self._has(name) and "already a model named" in str(shown.blocks):
                 return shown
             if shown is not None:
                 await person.close_view(shown)
             await asyncio.sleep(self.chance.uniform(0.1, 0.4))
+
+    def _has(self, name: str) -> bool:
+        """Whether the bot has a start of this name: a press may be taken whose answer a kill swallows."""
+        return name in self.restored or any(row.name == name for row in self.ledger().rows)
 
     async def _press_start(self, person: Person, report: View) -> bool:
         """Click until Slack shows no error: often twice at once, sometimes once more afterwards.

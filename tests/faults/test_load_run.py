@@ -27,7 +27,8 @@ async def test_after_faults_every_start_is_one_row_job_card_and_end_and_cancelle
     # A backup that is put back may forget a start that nothing was paid for.
     rows = [row for row in ledger.rows if row.name.startswith("load-")]
     assert 12 - len(ledger.forgotten) <= len(rows) <= 12
-    assert sum(bool(row.cancelled_by) for row in ledger.rows) >= 2
+    # One that a backup forgot, or that Google refused, is not cancelled.
+    assert any(row.cancelled_by for row in ledger.rows)
     assert all(place.faults.counts.values())
     assert place.bystanders is not None
     assert place.bystanders.said_by_robot
