@@ -110,8 +110,6 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         answer = await directly(asker, "ninety nine", "one hundred")
         texts = [content["parts"][0]["text"] for content in bot.asked()[-1].body["contents"]]
         assert texts == ["seven", "eight", "ninety nine"]
-        await directly(asker, "ok", "Answered by")
-        assert bot.asked()[-1].body["contents"][-1]["parts"] == [{"text": "ok"}], "perhaps the model had asked"
         session = bot.slack.workspace.agent_sessions[answer.channel, ""]
         assert session.title == "seven"
         await wait_until(lambda: session.status == "active", "the end of the turn")
@@ -126,6 +124,8 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         bob.stop_agent(answer.channel, "")
         await wait_until(lambda: asker.messages("one two", "topped"), "the words until the Stop")
         bot.google.answers.clear()
+        await directly(asker, "ok", "Answered by")
+        assert bot.asked()[-1].body["contents"][-1]["parts"] == [{"text": "ok"}], "perhaps the model had asked"
         await directly(asker, "tune", "Open the form")
         await directly(asker, "model=nobody seven", "I know no model named")
 
