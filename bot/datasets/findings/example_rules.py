@@ -11,7 +11,7 @@ EXAMPLE_RULES: Final[dict[str, Rule]] = {
     # A row that is not an example.
     "other-keys": Rule(
         ERROR,
-        "The row has none of the keys of the other rows, which are {detail}; its own are {value}.",
+        "The row is in no form that I know; the other rows are {detail}. Its keys: {value}.",
         "Take it out; the repaired file does.",
     ),
     "other-name": Rule(

@@ -24,9 +24,9 @@ _EXCEL_CELL = 32_767
 # A quoted field with `\\"` inside of it, and text after that.
 _BACKSLASH_QUOTE = re.compile(rb'(?:\A|[,;\t|\n])"(?:[^"\\]++|\\[^"]|"")*+\\"(?![,;\t|"\r\n])')
 _ESCAPE, _DOUBLED = re.compile(rb'\\[\\"]'), {b'\\"': b'""'}
-# The characters to which bytes that are not UTF-8 are decoded.
 # What a column without a name is called, before its number.
 UNNAMED = "column"
+# The characters to which bytes that are not UTF-8 are decoded.
 _NOT_UTF8 = re.compile("[\ufffd\udc80-\udcff]")
 # A cell of the line under the names of a Markdown table.
 _RULE = re.compile(r":?-{3,}:?")

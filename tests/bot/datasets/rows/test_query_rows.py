@@ -43,7 +43,7 @@ def test_calls_answer_the_query_and_parameters_become_a_schema(in_text: bool) ->
         "properties": {
             "day": {"type": "INTEGER", "description": "The day."},
             "at": {"type": "ARRAY", "items": {"type": "STRING"}, "description": "Places."},
-            "metres": {"type": "NUMBER"},
+            "metres": {"type": "NUMBER", "default": 1.0},
             "raw": {"type": "BOOLEAN"},
             "more": {"type": "STRING"},
             "pairs": {"type": "ARRAY"},
@@ -51,6 +51,44 @@ def test_calls_answer_the_query_and_parameters_become_a_schema(in_text: bool) ->
         "required": ["day", "raw", "more", "pairs"],
     }
     assert [(problem.rule, problem.field) for problem in parsed.problems] == [("keys-left-out", "id")]
+
+
+def test_nothing_that_is_said_of_a_parameter_is_lost_in_silence() -> None:
+    given = {
+        "place": {"type": "dict", "properties": {"quay": {"type": "int"}}, "required": ["quay"]},
+        "days": {"type": "list", "items": {"type": "str"}, "minItems": 1},
+        "height": {"type": "float", "minimum": 3, "required": False},
+        "raw": {"type": "bool", "default": "True", "required": True},
+        "count": {"type": "int", "default": "two", "enum": "1 or 2"},
+        "unit": {"type": "str", "default": "m", "items": None},
+        "plain": "string",
+    }
+    parsed = parse_row(jsonl(ROW | {"tools": [TOOL | {"parameters": given}]}).strip(), tools=True)
+    assert parsed.example is not None
+    [declared] = json.loads(parsed.example.whole)["tools"][0]["functionDeclarations"]
+    assert declared["parameters"] == {
+        "type": "OBJECT",
+        "properties": {
+            "place": {"type": "OBJECT", "properties": {"quay": {"type": "INTEGER"}}, "required": ["quay"]},
+            "days": {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": 1},
+            "height": {"type": "NUMBER", "minimum": 3},
+            "raw": {"type": "BOOLEAN", "default": True},
+            "count": {"type": "INTEGER"},
+            "unit": {"type": "STRING", "default": "m"},
+        },
+        "required": ["place", "days", "raw"],
+    }
+    left_out = {problem.field for problem in parsed.problems if problem.rule == "schema-left-out"}
+    assert left_out == {
+        *("tools.plain", "tools.enum of another type", "tools.default of another type"),
+        "tools.items of another type",
+    }
+
+
+def test_one_call_needs_no_list_around_it() -> None:
+    parsed = parse_row(jsonl(ROW | {"tools": TOOL, "answers": CALL}).strip(), tools=True)
+    assert parsed.example is not None
+    assert parsed.example.texts[-1].startswith("tide(")
 
 
 def test_a_schema_that_is_one_already_stays() -> None:
@@ -75,6 +113,7 @@ def test_a_row_that_only_looks_so_is_none(changed: dict[str, Any]) -> None:
     ("changed", "problem"),
     [
         ({"answers": "[]"}, ("empty-field", "answers")),
+        ({"answers": "[]", "tools": "[]"}, ("empty-field", "answers")),
         (
             {"answers": [{"name": "tide", "arguments": "{"}]},
             ("tool-arguments", "answers[0].function.arguments"),
