@@ -152,7 +152,7 @@ def forget_comparisons(connection: Connection, team: str, user: str) -> None:
 
 
 def forget_finished(connection: Connection, team: str, key: str) -> None:
-    """Take the words of a comparison away whose message was deleted; one under way needs them until it ends."""
+    """Erase the words of a comparison whose message was deleted, if it has ended: until then it needs them."""
     finished = "SELECT 1 FROM comparisons WHERE team = ? AND key = ? AND finished_at IS NOT NULL"
     if next(connection.query(finished, [team, key]), None) is not None:
         forget_words(connection, key)
@@ -165,12 +165,12 @@ def _delete(connection: Connection, key: str) -> None:
 
 
 def forget_asker(connection: Connection, key: str) -> None:
-    """Take away whose comparison it is; what others voted on it still counts."""
+    """Erase who asked for the comparison; what others voted on it still counts."""
     connection.execute("UPDATE comparisons SET user = '' WHERE key = ?", [key])
 
 
 def forget_words(connection: Connection, key: str) -> None:
-    """Take the question and the answers away; what people voted on them still counts."""
+    """Erase the question and the answers; what people voted on them still counts."""
     connection.execute("UPDATE comparisons SET text = '' WHERE key = ?", [key])
     connection.execute("UPDATE comparison_sides SET reply = NULL WHERE comparison = ?", [key])
 

@@ -86,7 +86,7 @@ def exchanges_of(connection: Connection, team: str, keys: Sequence[str]) -> set[
 def change_in_histories(
     connection: Connection, team: str, exchanges: set[tuple[str, str, str]], text: str | None
 ) -> None:
-    """Give these questions other words in the prompts of later answers; None takes them and their answers out."""
+    """Change the text of these questions in the prompts of later answers; None removes them with their answers."""
     for channel in {each[0] for each in exchanges}:
         own = {(said, answer) for where, said, answer in exchanges if where == channel}
         query = "SELECT key, turns FROM rated_answers WHERE team = ? AND channel = ?"

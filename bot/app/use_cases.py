@@ -91,7 +91,7 @@ def build_use_cases(
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
-    `workers` lends the processes in which files are read. `members` says who can read a channel and who is of the
+    `workers` has the processes in which files are read. `members` says who can read a channel and who is of the
     workspace; without it, nobody but the people of `named_roles` may do anything. Without `prices` it reads the
     built-in table. `failures` returns what the doctor knows of the checks of these names.
     """

@@ -55,7 +55,7 @@ async def _examine() -> "list[Row]":
     for problem in problems:
         name, _, fact = problem.partition(": ")
         if name in PROXY_NAMES:
-            continue  # The check of the machine says it.
+            continue  # The check of the machine reports the proxies.
         fix = _FIXES.get(name.split()[0], "Correct it; what each setting means: tunebot settings")
         # Where the problem names two variables, the fact must name them too.
         text = problem if " or " in name else fact

@@ -175,7 +175,7 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
     kept_file = directory / f"{file.stem}.repaired.jsonl"
     rejected_file = directory / f"{file.stem}.rejected.jsonl"
     for output in (kept_file, rejected_file):
-        # Also a link that leads nowhere.
+        # Also true of a symbolic link whose target does not exist.
         if os.path.lexists(output):
             raise BotError(f"{output} exists already.", "Move it, or name another folder.")
     with saying_what_failed(directory):

@@ -1,4 +1,4 @@
-"""Tells a certificate that this machine does not trust from a network that is away, which passes by itself."""
+"""Says whether a request failed because this machine does not trust a certificate: trying again does not help."""
 
 import ssl
 from typing import Final

@@ -9,9 +9,9 @@ from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place, Requester
 from bot.domain.spending import TokenUse
 
-# The key of a question that no message of Slack's asked begins so.
+# How the key of a question begins that no message in Slack asked.
 UNPOSTED: Final = "terminal:"
-# That of a question that a person typed into a form.
+# How the key of a question begins that a person typed into a form.
 OF_VIEW: Final = "view:"
 
 
@@ -125,7 +125,7 @@ class Question:
 
     @property
     def asker(self) -> Requester:
-        """The person who asks it, where they do: of a form, they may have left the channel since it was opened."""
+        """The person who asks, and where; who asked by a form may have left the channel since."""
         return Requester(self.user, self.place, present=not self.key.startswith(OF_VIEW))
 
     @property

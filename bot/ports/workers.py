@@ -29,10 +29,10 @@ class Worker(Protocol):
 
 
 class Workers(Protocol):
-    """Lends processes."""
+    """The processes that work for files, one at a time each."""
 
     def worker(self, kind: WorkKind, person: str) -> AbstractAsyncContextManager[Worker]:
-        """Return a context manager that waits for a place among work of this kind and lends a process.
+        """Return a context manager that waits for a place among work of this kind and gives a process.
 
         Persons take turns. A block that ends with an error ends its process, also in the middle of its work.
         Raises TooMuchWork.

@@ -292,7 +292,7 @@ class JobNotifier:
 
 def _adopted(notice: Notice, attempt: PostAttempt, job: TuningJob, ts: str) -> Delivered | None:
     if notice.kind in (NoticeKind.MODEL_DELETED, NoticeKind.MODEL_UNSHARED):
-        return None  # It stands in a channel that is not the job's, which keeps its own.
+        return None  # The post is in another channel, and the job's card and thread stay where they are.
     if notice.kind in (NoticeKind.CARD, NoticeKind.APPROVAL):
         return Delivered(attempt.place, ts, current=False)
     return _replied(job, attempt.place)

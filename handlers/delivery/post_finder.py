@@ -122,7 +122,7 @@ class PostFinder:
         return await self._find(attempt, is_ours)
 
     async def read(self, place: Place, ts: str) -> dict[str, Any] | None:
-        """Return the message as Slack has it, None if it does not. Raises SlackApiError, TimeoutError."""
+        """Return the message as Slack has it, None if Slack has none. Raises SlackApiError, TimeoutError."""
         # Slack answers the first message of a thread with each part of it.
         one = {"oldest": ts, "latest": ts, "inclusive": True, "include_all_metadata": True, "limit": 2}
         async with asyncio.timeout(self._seconds):

@@ -264,7 +264,7 @@ class LoadRun:
             await asyncio.sleep(self.chance.uniform(0.1, 0.4))
 
     def _has(self, name: str) -> bool:
-        """Whether the bot has a start of this name: a press may be taken whose answer a kill swallows."""
+        """Whether the bot has a start of this name: it may have been killed between a press and its answer."""
         return name in self.restored or any(row.name == name for row in self.ledger().rows)
 
     async def _press_start(self, person: Person, report: View) -> bool:

@@ -103,7 +103,7 @@ async def test_a_job_that_the_backup_does_not_know_keeps_its_card_and_is_told_of
     assert len(bot.messages("Tuning running (")) == len(bot.messages("Tuning done (")) == 1
     assert len(bot.messages("running", "is ready")) == len(bot.messages("done", "is ready")) == 1
     assert posted(bot) == 1
-    # What nobody knows any more is not said.
+    # The bot does not say what it no longer knows.
     assert "on an unknown file. Last checked" in card.text
 
 

@@ -117,7 +117,7 @@ class TunedModelsBackend(TuningBackend):
             return
 
     async def close_to(self, model: str, account: str) -> bool:
-        """It removes only the right of a reader: the owner's account needs its right."""
+        """It removes only a right to read: the account that owns the model must keep its own."""
         pages = read_pages(
             self._http, self._url(model, "/permissions"), "permissions", size=_PAGE_SIZE, limit=_PERMISSION_PAGES
         )

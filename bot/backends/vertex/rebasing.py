@@ -49,7 +49,7 @@ def _made(operation: Json) -> str:
 
 
 def refused(error: BotError, spec: TuningSpec) -> BotError:
-    """Return Google's refusal of a move with the way on; any other error unchanged."""
+    """Return Google's refusal of a move with what to do next; any other error unchanged."""
     if not isinstance(error, InvalidRequest | NotFoundAtGoogle):
         return error
     return type(error)(

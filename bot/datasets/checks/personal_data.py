@@ -99,7 +99,7 @@ class PersonalData:
             return
         line, counted_to = first_line, 0
         around = _LineAround(raw)
-        # What is known of the line: a hostile one has a sign every few bytes, and a close look takes a while.
+        # The marks of this line that were judged: a line can have one every few bytes, and judging it takes long.
         known: set[bytes] = set()
         for match in self._pattern.finditer(raw):
             start, end = match.span()
@@ -128,7 +128,7 @@ class PersonalData:
             lines.append(line)
 
     def report(self, collector: FindingCollector) -> None:
-        # Each row whose calls are read has such a mark; where there are no others, no call is learned as words.
+        # A row whose calls are read as calls has such a mark, too; only the others are counted as text.
         read_as_calls = collector.count("calls-from-text")
         for kind, count in self._counts.items():
             lines = self._lines[kind]
@@ -150,7 +150,7 @@ def _kind_of_mark(mark: bytes) -> str:
 
 
 class _LineAround:
-    """Says what a mark's line is; a line is looked through once, because it can have a mark every few bytes."""
+    """Knows the line around a mark; it reads each line once, because a line can have a mark every few bytes."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw

@@ -61,7 +61,7 @@ _COMMON = "cp1252"
 # The names that Python and `--encoding` know them by. Windows-1252 holds all letters of Latin-1.
 _CODECS = {shown: codec for shown, codec, _ in (*_MULTIBYTE, *_LATIN, *_ALPHABETS)} | {"EUC-KR": "euc_kr"}
 _AS_UTF8 = "Save it as UTF-8 in the program that wrote it, and use that file."
-# What begins with a mark of its byte order, and what does not.
+# With a byte order mark, and without one in each order.
 UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 # The bytes of a row that are looked at.

@@ -124,7 +124,7 @@ class BlockReader:
 
     def _read_loosely(self, line: bytes) -> LooseRow | None:
         """Return a row that is correct but for what is around its texts."""
-        # Where no row of many is such a row, few are tried.
+        # After many other rows that follow each other, only a few of the next ones are tried.
         resting = self._loose_misses >= _MOST_MISSES and self._loose_misses % _RUN
         if self._checker.loose is None or resting or (row := self._checker.loose.read(line)) is None:
             self._loose_misses += 1

@@ -30,8 +30,8 @@ FAST_READER_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class FastReader:
     """Reads one dialect: decodes lines (raises FAST_READER_ERRORS), then splits the rows into columns.
 
-    `columns` returns None where `slow_reader` must read at least one of the rows. Lines with a `mark` are none of
-    its rows.
+    `columns` returns None where `slow_reader` must read at least one of the rows. `slow_reader` also reads
+    each line that holds `mark`.
     """
 
     row: type[msgspec.Struct]

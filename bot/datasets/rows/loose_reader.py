@@ -31,7 +31,7 @@ class LooseReader:
         self._dialect = dialect
         self._mark = fast.mark
         self._keys = frozenset(fast.row.__struct_encode_fields__)
-        # The keys beside those of the dialect were looked at when a row is converted.
+        # `read` reports the keys beside those of the dialect before it converts a row.
         self._row = msgspec.defstruct(
             "_LooseRow", [], bases=(fast.row,), forbid_unknown_fields=False, gc=False, kw_only=True
         )

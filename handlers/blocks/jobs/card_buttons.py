@@ -50,7 +50,7 @@ def build_forget_button(job: TuningJob) -> Block:
 def build_again_button(job: TuningJob) -> Block | None:
     """Build the button that checks the same start again; None unless the job failed or was cancelled.
 
-    A model that Google did not move is trained on the same file in place of that, if a person wants it.
+    Where Google did not move a model, the button offers to train on the same file instead.
     """
     if job.state not in (JobState.FAILED, JobState.CANCELLED) or job.deleted_by:
         return None

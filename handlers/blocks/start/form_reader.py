@@ -161,7 +161,7 @@ class _Reader:
     def _uploads(self, block_id: str, uploads: Sequence[dict[str, Any]]) -> list[FileInfo]:
         """Return the file with the rows and the pictures beside it as one, and then the file to validate with.
 
-        The second one may be missing; both are where an error was added.
+        The list has one file where only one with rows was uploaded, and none where an error was added.
         """
         chosen = read_attachments(uploads)
         names = {str(each["id"]): str(each.get("name") or "file") for each in uploads}

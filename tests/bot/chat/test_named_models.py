@@ -28,7 +28,7 @@ async def test_an_unfinished_job_cannot_answer_and_says_what_it_is(harness: Harn
         await harness.chat.named.find(ASKED_BY_ADA, "unfinished")
 
 
-async def test_a_wrong_name_is_met_with_the_nearest_one(harness: Harness) -> None:
+async def test_for_a_wrong_name_the_nearest_one_is_suggested(harness: Harness) -> None:
     await harness.tuned("capitals")
     with pytest.raises(NoSuchJob, match=r"Did you mean capitals\?"):
         await harness.chat.named.find(ASKED_BY_ADA, "capitols")
@@ -36,7 +36,7 @@ async def test_a_wrong_name_is_met_with_the_nearest_one(harness: Harness) -> Non
         await harness.chat.named.find(ASKED_BY_ADA, "qqq")
 
 
-async def test_one_systems_trouble_does_not_hide_the_others_models(harness: Harness) -> None:
+async def test_an_error_of_one_system_does_not_hide_the_models_of_the_others(harness: Harness) -> None:
     await harness.tuned("seen")
     harness.google.faults.fail(403, "Denied.", path="/v1beta/tunedModels", times=None)
     listed = await harness.chat.named.listed(ASKED_BY_ADA)

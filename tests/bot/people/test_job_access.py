@@ -414,7 +414,7 @@ async def test_a_name_that_only_a_hidden_job_has_is_like_a_free_one(harness: Har
     assert (await start(board, BOB, "")).name == (await start(PLACE.channel, eve, "")).name
     ours = await start(PLACE.channel, eve, "Layoffs")
     assert await meant(eve, PLACE.channel) == ours.key
-    # Bob sees both: in a channel its own is meant, elsewhere his.
+    # Bob sees both: in a channel he means the one of the channel, elsewhere his own.
     assert await meant(BOB, PLACE.channel) == ours.key
     assert await meant(BOB, board) == await meant(BOB, "D0BOB") == theirs.key
     for user, channel in ((BOB, board), (BOB, PLACE.channel), (eve, PLACE.channel)):
@@ -422,7 +422,7 @@ async def test_a_name_that_only_a_hidden_job_has_is_like_a_free_one(harness: Har
             await start(channel, user, "layoffs")
 
 
-async def test_a_name_that_still_belongs_to_a_job_is_not_that_of_a_failed_one_nearby(harness: Harness) -> None:
+async def test_a_job_that_still_holds_its_name_comes_before_a_failed_one_of_the_channel(harness: Harness) -> None:
     access = access_of(harness)
     shared = replace(job("tb-1", "support", state=JobState.SUCCEEDED), shared_with=(EVERYONE,), owner=BOB)
     await harness.jobs.submit(replace(shared, place=Place(STORED_TEAM, PRIVATE)), [])
@@ -456,4 +456,5 @@ async def test_a_question_of_a_form_is_asked_only_for_who_still_reads_its_channe
     readers.of.clear()
     with pytest.raises(Forbidden, match="a channel that you cannot read any more"):
         await use.chat.check_ask(of_form.asker, model)
-    await use.chat.check_ask(typed.asker, model)  # Slack delivers a message only of who is there.
+    # Slack delivers a message only from a person who is in the channel.
+    await use.chat.check_ask(typed.asker, model)

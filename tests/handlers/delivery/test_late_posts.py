@@ -9,7 +9,7 @@ from bot.domain.jobs import JobState
 from tests.support.slack_harness import ENDED, SlackHarness, open_slack_harness
 from tests.support.waiting import holds, wait_until
 
-# The client hangs up after this time. Slack carries the post out when the bot has long looked twice in vain.
+# The client stops waiting after this time. Slack carries the post out after the bot has looked for it twice.
 HANGS_UP = 0.1
 LATE = 1.5
 

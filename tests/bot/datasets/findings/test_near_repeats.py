@@ -89,7 +89,7 @@ def test_of_a_long_file_only_the_first_rows_are_compared() -> None:
     assert NearRepeats.unpacked(*near.packed()).full
 
 
-def test_texts_that_wait_are_bounded() -> None:
+def test_the_texts_that_wait_for_the_end_of_the_file_are_bounded() -> None:
     near = NearRepeats()
     near.add(
         range(1, MOST_ROWS + 3),

@@ -49,7 +49,7 @@ def test_what_is_never_asked_or_never_answered_is_not_guessed_so(
     assert guess_mapping(row) == mapping
 
 
-def test_rows_of_one_key_are_not_asked_which_of_two_it_is() -> None:
+def test_only_for_rows_of_several_keys_the_advice_asks_which_key_is_which() -> None:
     [finding] = check_bytes(jsonl({"What is low?": "The tide."}, {"What is high?": "The moon."})).errors
     assert finding.advice == (
         "Write two keys in each row: one for what people ask, and one for what the model should say."

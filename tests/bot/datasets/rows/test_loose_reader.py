@@ -99,7 +99,7 @@ def test_rows_with_other_keys_are_read_as_the_slow_reader_reads_them(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_each_name_beside_a_row_says_the_same_whoever_reads_it(dialect: Dialect) -> None:
+def test_both_readers_say_the_same_of_each_key_beside_the_texts(dialect: Dialect) -> None:
     good = Example("", ("a question", "an answer"), "another")
     lines = [line_of(dialect, good, {name: value}, True, "", {}) for value in VALUES for name in NAMES]
     quick, slow = (RowChecker(DatasetLimits(takes_tools=True), Dialect.VERTEX) for _ in range(2))

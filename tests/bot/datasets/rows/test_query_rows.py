@@ -91,7 +91,7 @@ def test_one_call_needs_no_list_around_it() -> None:
     assert parsed.example.texts[-1].startswith("tide(")
 
 
-def test_a_schema_that_is_one_already_stays() -> None:
+def test_parameters_that_are_a_schema_already_stay_as_they_are() -> None:
     schema = {"type": "object", "properties": {"day": {"type": "integer"}}}
     made = messages_of_query(
         ROW | {"tools": [{"type": "function", "function": {"name": "tide", "parameters": schema}}]}
@@ -104,7 +104,7 @@ def test_a_schema_that_is_one_already_stays() -> None:
     "changed",
     [{"answers": "At six."}, {"answers": ["At six."]}, {"tools": "[{"}, {"tools": None}, {"query": ["a"]}],
 )
-def test_a_row_that_only_looks_so_is_none(changed: dict[str, Any]) -> None:
+def test_a_row_whose_query_tools_or_answers_are_of_another_kind_is_left_alone(changed: dict[str, Any]) -> None:
     assert messages_of_query(ROW | changed) is None
     assert messages_of_query({key: ROW[key] for key in ("query", "answers")}) is None
 
