@@ -112,7 +112,9 @@ WARNING_RULES: Final[dict[str, Rule]] = {
         "Take these rows out if they have no answer: the model learns to say that.",
     ),
     "row-in-wrapper": Rule(
-        WARNING, "The row is inside of `{field}`; what is beside it is left out.", "Nothing to do."
+        WARNING,
+        "The row is inside of `{field}`; what is beside it and does not change its meaning is left out.",
+        "Nothing to do.",
     ),
     "number-as-text": Rule(
         WARNING, "{field} is {value}, and becomes a text.", "Write the label's name if the model should say that."

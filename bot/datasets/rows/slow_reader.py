@@ -22,12 +22,12 @@ from bot.datasets.rows.chat_rows import read_contents, read_conversations, read_
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
 from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
-from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
+from bot.datasets.rows.json_values import NotANumber, describe, kind_of, says_nothing, text_of
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.other_forms import KnownForm, in_known_form, of_langchain
 from bot.datasets.rows.other_tools import as_openai_tools
 from bot.datasets.rows.preference_rows import read_chosen, read_preference
-from bot.datasets.rows.side_keys import MEANING_NAMES, read_side_keys
+from bot.datasets.rows.side_keys import CALL_KEYS, MEANING_NAMES, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
 from bot.datasets.rows.turn_names import (
     CONVERSATION_KEYS,
@@ -144,6 +144,7 @@ def find_row(
                 parsed.problems.add(Problem("answer-beside", wrapper))
             else:
                 parsed.problems.add(Problem("row-in-wrapper", wrapper))
+            row = _with_meaning_beside(row, value)
             if cut := value.get("truncated_cells"):
                 parsed.problems.add(Problem("cut-cells", value=describe(cut)))
     elif known is not None:
@@ -154,6 +155,19 @@ def find_row(
             row = answered
             parsed.problems.add(Problem("answer-beside", "messages"))
     return of_langchain(row), known
+
+
+def _with_meaning_beside(row: Mapping[str, Any], wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row with what stands beside it in its wrapper and changes what it means, such as a system text."""
+    beside = {
+        key: value
+        for key, value in wrapper.items()
+        # The answers beside it, such as `choices`, were looked at.
+        if (key in CALL_KEYS or ((name := key.lower()) in MEANING_NAMES and name not in RESPONSE_KEYS))
+        and key not in row
+        and not says_nothing(value)
+    }
+    return {**row, **beside} if beside else row
 
 
 def _read_as(

@@ -157,6 +157,25 @@ def test_a_row_inside_of_a_wrapper_is_read_and_that_is_said(wrapper: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("beside", "texts", "rules"),
+    [
+        ({"system": "Be brief."}, ("Be brief.", ANSWER), ["row-in-wrapper"]),
+        ({"History": [["Hi.", "Yes?"]]}, ("", ("Hi.", "Yes?", *ANSWER)), ["row-in-wrapper"]),
+        ({"label": False}, None, ["row-in-wrapper", "bad-answer"]),
+        ({"images": ["quay.png"]}, None, ["row-in-wrapper", "not-text"]),
+        ({"tools": [{"name": "tide"}]}, None, ["row-in-wrapper", "tool-calls"]),
+        ({"weight": 0}, ("", ANSWER), ["row-in-wrapper", "weight-zero"]),
+        ({"system": "", "id": 7, "label": None}, ("", ANSWER), ["row-in-wrapper"]),
+    ],
+)
+def test_what_is_beside_a_wrapper_and_changes_the_meaning_counts(
+    beside: dict[str, Any], texts: Any, rules: list[str]
+) -> None:
+    row = {"row": {"prompt": ANSWER[0], "completion": ANSWER[1]}}
+    assert read(row | beside) == read(beside | row) == (Dialect.PROMPT, texts, rules)
+
+
+@pytest.mark.parametrize(
     "row",
     [
         {"prompt": ANSWER[0], "chosen": "At six.", "rejected": "At five."},
