@@ -6,6 +6,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/tool-use, blocks `tool_use`
 
 import mimetypes
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -126,6 +127,8 @@ def read_openai_tools(row: Mapping[str, Any], problems: Problems) -> list[dict[s
     if not isinstance(listed, list) and not says_nothing(listed):
         add_wrong("tools", listed, "a list", problems)
     older = row.get("functions")
+    if not isinstance(older, list) and not says_nothing(older):
+        add_wrong("functions", older, "a list", problems)
     functions += older if isinstance(older, list) else []
     declared: list[dict[str, Any]] = []
     for i, function in enumerate(functions):
@@ -181,12 +184,16 @@ def _schema(value: Mapping[str, Any], problems: Problems, depth: int) -> dict[st
 
 
 def _calls(message: Mapping[str, Any], names: dict[str, str], place: str, problems: Problems) -> list[Part]:
-    calls = message.get("tool_calls")
-    listed = (
-        [(call, f"{place}.tool_calls[{i}]") for i, call in enumerate(calls)] if isinstance(calls, list) else []
-    )
-    if isinstance(older := message.get("function_call"), dict):
+    calls, older = _unpacked(message.get("tool_calls")), _unpacked(message.get("function_call"))
+    listed: list[tuple[Any, str]] = []
+    if isinstance(calls, list):
+        listed = [(call, f"{place}.tool_calls[{i}]") for i, call in enumerate(calls)]
+    elif not says_nothing(calls):
+        add_wrong(f"{place}.tool_calls", calls, "a list", problems)
+    if isinstance(older, dict):
         listed.append(({"function": older}, f"{place}.function_call"))
+    elif not says_nothing(older):
+        add_wrong(f"{place}.function_call", older, "an object", problems)
     parts: list[Part] = []
     for call, where in listed:
         function = call.get("function") if isinstance(call, dict) else None
@@ -204,6 +211,14 @@ def _calls(message: Mapping[str, Any], names: dict[str, str], place: str, proble
             names[call_id] = name
         parts.append({FUNCTION_CALL: {"name": name, "args": args}})
     return parts
+
+
+def _unpacked(value: Any) -> Any:
+    """Return what a text of JSON says, as a table has a list or an object; any other value as it is."""
+    if isinstance(value, str):
+        with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return _decode(value)
+    return value
 
 
 def _answer(message: Mapping[str, Any], names: Mapping[str, str], place: str, problems: Problems) -> list[Part]:

@@ -10,8 +10,8 @@ from typing import Any
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import order_turns
 from bot.datasets.rows.examples import BLANK_LINE, Example
-from bot.datasets.rows.json_values import describe
-from bot.datasets.rows.side_keys import read_side_keys
+from bot.datasets.rows.json_values import describe, says_nothing
+from bot.datasets.rows.side_keys import read_side_keys, report_key
 from bot.datasets.rows.turn_names import CONVERSATION_KEYS
 from bot.datasets.rows.turn_reader import (
     missing_or_wrong,
@@ -41,6 +41,10 @@ def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | Non
         if not isinstance(completion, dict):
             problems.add(Problem("wrong-type", place, describe(completion), detail="an object"))
             continue
+        for key, value in completion.items():
+            if key in ("score", "completion") or says_nothing(value) or report_key(key, value, problems):
+                continue
+            problems.add(Problem("keys-left-out", f"completions.{key}"))
         score = completion.get("score")
         if isinstance(score, bool) or not isinstance(score, int | float):
             problems.add(missing_or_wrong(f"{place}.score", score, "0 or 1"))

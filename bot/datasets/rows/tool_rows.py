@@ -30,6 +30,7 @@ from bot.datasets.rows.tool_parts import (
     holds_tools_or_files,
     read_part,
 )
+from bot.datasets.rows.turn_reader import report_turn_keys
 from bot.domain.datasets import Dialect
 from bot.domain.gs_addresses import is_in_storage
 
@@ -111,6 +112,7 @@ def _read_contents(value: Any, problems: Problems) -> Contents:
         if not isinstance(content, dict):
             add_wrong(place, content, "an object with role and parts", problems)
             continue
+        report_turn_keys(content, {"role", "parts"}, problems, of="contents")
         role, parts = content.get("role"), content.get("parts")
         if not isinstance(role, str) or role not in _ROLES:
             problems.add(Problem("wrong-role", f"{place}.role", describe(role), detail="user or model"))

@@ -55,7 +55,7 @@ def read_turns(messages: list[Any], key: str, roles: Mapping[str, str], problems
             message = with_small_keys(message)
         role_key = "role" if "role" in message else next((k for k in ROLE_NAMES if k in message), "role")
         text_key = "content" if "content" in message else next((k for k in TEXT_NAMES if k in message), "content")
-        calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
+        calls = report_turn_keys(message, {role_key, text_key}, problems, of=key)
         role = message.get(role_key)
         if isinstance(role, str) and role in _TOOL_ROLES:
             problems.add(Problem("tool-calls", "A row"))
@@ -95,7 +95,7 @@ def read_content(value: Any, place: str, problems: Problems) -> ChatTurn | None:
     if "role" not in value and (other := next((k for k in ROLE_NAMES if k in value), None)):
         problems.add(Problem("other-name", f"{place}.{other}", detail="`role`"))
         return None
-    _report_turn_keys(value, {"role", "parts"}, problems, of="contents")
+    report_turn_keys(value, {"role", "parts"}, problems, of="contents")
     role = value.get("role", "")
     if role not in ("user", "model"):
         problems.add(
@@ -138,7 +138,7 @@ def read_answer(value: Any, key: str, problems: Problems) -> str:
         role = speaker(value)
         if SHAREGPT_ROLES.get(role, "model") != "model":
             problems.add(Problem("wrong-role", f"{key}.role", describe(role), detail="assistant"))
-        _report_turn_keys(value, {*ROLE_NAMES, "content", "value"}, problems, of=key)
+        report_turn_keys(value, {*ROLE_NAMES, "content", "value"}, problems, of=key)
         value = value.get("content", value.get("value"))
     text = text_of(value)
     if text is None:
@@ -168,7 +168,7 @@ def _part_text(part: Any, place: str, problems: Problems) -> str | None:
         part.pop("thought", None)
     kind = part.get("type")
     text = text_of(part) if kind is not None else part.get("text")
-    _report_turn_keys(part, {"text", "type", "value"}, problems, of="parts")
+    report_turn_keys(part, {"text", "type", "value"}, problems, of="parts")
     if isinstance(text, str):
         return text
     problems.add(missing_or_wrong(f"{place}.text", part.get("text")))
@@ -204,7 +204,7 @@ def _part_kind(kind: object, part: object) -> str:
     return describe(kind) if isinstance(kind, str) and kind != "text" else kind_of(part)
 
 
-def _report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problems, *, of: str) -> bool:
+def report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problems, *, of: str) -> bool:
     """Report keys of a turn or part that do not become part of the example; return whether any calls tools."""
     before = problems.refused
     for key, value in turn.items():

@@ -259,3 +259,32 @@ def test_an_empty_turn_is_named_as_the_file_names_it() -> None:
     google = contents({"role": "user", "parts": [{"text": ""}]}, CALL)
     parsed = parse_row(json.dumps(google).encode(), tools=True)
     assert [(found.rule, found.field) for found in parsed.problems] == [("empty-field", "contents[0].parts")]
+
+
+@pytest.mark.parametrize("key", ["tool_calls", "function_call"])
+@pytest.mark.parametrize("in_text", [True, False])
+def test_a_call_beside_words_is_never_dropped(key: str, in_text: bool) -> None:
+    function = {"name": "weather", "arguments": '{"city": "Bern"}'}
+    held: Any = [{"id": "1", "type": "function", "function": function}] if key == "tool_calls" else function
+    turn = {"role": "assistant", "content": "I look.", key: json.dumps(held) if in_text else held}
+    row = {"messages": [{"role": "user", "content": "Weather?"}, turn], "functions": [{"name": "weather"}]}
+    whole, _ = read(row)
+    assert whole is not None
+    assert whole["contents"][1]["parts"][-1] == CALL["parts"][0]
+    for other in ("at once", 7, [[1]] if key == "function_call" else {"name": "weather"}):
+        assert read({**row, "messages": [row["messages"][0], {**turn, key: other}]}) == (None, ["wrong-type"])
+    assert read({**row, "functions": "weather"})[1][:1] == ["wrong-type"]
+
+
+def test_keys_beside_the_parts_of_a_turn_are_named() -> None:
+    asked, said = {**ASKED, "weight": 0, "id": 7}, {**SAID, "weight": 0, "thought": "Cold.", "name": None}
+    whole, problems = read(contents(asked, said))
+    assert whole == contents(ASKED, SAID)
+    assert problems == ["keys-left-out", "weight-zero", "thoughts-left-out"]
+
+
+def test_keys_beside_a_completion_are_named() -> None:
+    answers = [{"score": score, "completion": SAID, "source": "web", "id": None} for score in (0, 1)]
+    parsed = parse_row(jsonl({"contents": [ASKED], "completions": answers}).strip())
+    assert parsed.example is not None
+    assert [(p.rule, p.field) for p in parsed.problems] == [("keys-left-out", "completions.source")]
