@@ -200,7 +200,7 @@ class RowSource:
             # Lists of texts or numbers, one a line, are no rows, but each is counted as one.
             bare = bare or (_holds_values(row) and rest.lstrip().startswith(b"["))
             return JsonLines(self._collector) if bare else JsonArray(self._collector)
-        if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
+        if (_COLUMNS.match(start) or _LISTS.match(start)) and _is_alone(first_line, rest):
             return ColumnTable(self._collector)
         if (first := _BY_ID.match(start)) and _is_alone(first_line, rest) and begins_row(start, first.end()):
             return ColumnTable(self._collector)

@@ -80,3 +80,10 @@ def test_a_table_that_is_too_large_or_hostile_is_refused_in_words() -> None:
     assert ("columns", 1, ()) in rules(check_bytes(large, VERTEX))
     deep = b'{"prompt": {"0": ' + b"[" * 5_000
     assert not check_bytes(deep, VERTEX).ok
+
+
+@pytest.mark.parametrize("beside", [{"data": [["a", 1]]}, {"index": [1]}, {"columns": []}, {"meta": {"0": "web"}}])
+def test_rows_that_only_begin_as_a_table_by_columns_are_rows(beside: dict[str, Any]) -> None:
+    rows = [beside | {"prompt": asked, "completion": "x"} for asked in PROMPTS]
+    report = check_bytes("\n".join(map(json.dumps, rows)).encode())
+    assert (report.rows, report.examples) == (3, 3)
