@@ -18,6 +18,7 @@ from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
 from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.formats.unpacker import Unpacker
+from bot.datasets.rows.almost_json import repair_json
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.json_values import doubled_keys
 from bot.datasets.rows.slow_reader import dialect_of, form_of, parse_object
@@ -219,7 +220,8 @@ class RowSource:
                 if names := other_lists(start[:wrapper]):
                     self._collector.add(Problem("other-lists", value=names))
                 return JsonArray(self._collector, wrapper=blanks + wrapper, depth=depth)
-            if first_line.strip() == b"{" or _second_object(first_line):
+            several = _second_object(first_line) and repair_json(first_line) is None
+            if first_line.strip() == b"{" or several:
                 return JsonArray(self._collector)
         return JsonLines(self._collector)
 
@@ -244,7 +246,7 @@ def _is_alone(first_line: bytes, rest: bytes) -> bool:
 
 
 def _second_object(line: bytes) -> bool:
-    """Return whether a second object follows the first one on a line."""
+    """Return whether a second object follows the first one on a line; brackets in texts of no JSON may look so."""
     depth, at, in_text = 0, 0, False
     for found in re.finditer(rb'\\.|["{}]', line):
         token = found.group()
@@ -253,7 +255,7 @@ def _second_object(line: bytes) -> bool:
         elif in_text or len(token) > 1:
             continue
         elif token == b"{":
-            if depth == 0 and at:
+            if depth == 0 and at and not line[at : found.start()].strip(b" \t\r,;"):
                 return True
             depth += 1
         else:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, DatasetReport
@@ -186,6 +186,8 @@ def in_javascript(text: str) -> str:
 
 @many
 @given(records, st.booleans(), st.booleans(), st.integers(1, 60))
+@example(pairs=[("}", "{"), ("0", "0")], constant=False, commas=False, chunk=1)
+@example(pairs=[("}{", "}, {"), ("0", "0")], constant=False, commas=True, chunk=60)
 def test_rows_of_javascript_are_repaired_whole_or_left_out_with_their_number(
     pairs: list[tuple[str, str]], constant: bool, commas: bool, chunk: int
 ) -> None:
