@@ -40,6 +40,8 @@ from tests.faults.kill_points import CHILD_SECONDS, KilledAtStep, options
 from tests.support.slack_harness import slack_settings
 from tests.support.workspace_people import open_access, open_chat
 
+# A question has fewer steps where a busy machine shows more words at a time.
+RUNS_THROUGH: Final = 3
 # Longer than the stand-in is busy with a post whose sender has died.
 SETTLES_IN: Final = timedelta(seconds=0.3)
 
@@ -151,9 +153,10 @@ async def run(directory: Path, addresses: StandInAddresses, step: int) -> None:
 
 
 def main() -> None:
-    """Fork one process for each step, one after the other."""
+    """Fork one process for each step, one after the other, until some in a row ran through."""
     directory = Path(sys.argv[1])
     addresses = msgspec.json.decode(sys.stdin.buffer.read(), type=StandInAddresses)
+    ran_through = 0
     for step in itertools.count(int(sys.argv[2]), int(sys.argv[3])):
         child = os.fork()
         if not child:
@@ -161,8 +164,10 @@ def main() -> None:
             asyncio.run(run(directory, addresses, step))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
-            sys.exit(os.waitstatus_to_exitcode(status))
+        ended_with = os.waitstatus_to_exitcode(status)
+        ran_through = 0 if ended_with == -signal.SIGKILL else ran_through + 1
+        if ended_with not in (0, -signal.SIGKILL) or ran_through == RUNS_THROUGH:
+            sys.exit(ended_with)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ MODELS = r":(streamG|g)enerateContent$"
 async def die_at_every_step(
     addresses: StandInAddresses, directory: Path, *, first: int = 1, every: int = 1
 ) -> list[str]:
-    """Kill the process at each step of a question; return the keys of the questions. The last one ran through.
+    """Kill the process at each step of a question; return the keys of the questions. The last ones ran through.
 
     With `first` and `every`, only at some of the steps.
     """

@@ -255,7 +255,7 @@ def _second_object(line: bytes) -> bool:
         elif in_text or len(token) > 1:
             continue
         elif token == b"{":
-            if depth == 0 and at and not line[at : found.start()].strip(b" \t\r,;"):
+            if depth == 0 and at:
                 return True
             depth += 1
         else:
