@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # How long after the second post the bot looks for the first one.
 LOOKS_AFTER: Final = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 _LOOKS_AT_ONCE: Final = 4
+_MOST_MISSING: Final = 1_000
 # What Slack shows in the place of a deleted message that has replies.
 _DELETED: Final = "tombstone"
 
@@ -59,7 +60,8 @@ class LatePosts:
         """Remember a post that was taken for missing and may be posted again."""
         missing = _Missing(metadata, attempt, other_than)
         if missing not in self._missing:
-            self._missing.append(missing)
+            # One that is given up, or that the person gets directly, is never watched.
+            self._missing = [*self._missing[1 - _MOST_MISSING :], missing]
 
     def watch(self, metadata: dict[str, Any], place: Place, ts: str) -> None:
         """Look for the doubles of the post that is in Slack now, where an earlier one was taken for missing."""

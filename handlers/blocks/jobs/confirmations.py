@@ -4,7 +4,7 @@ from bot.domain.jobs import TuningJob
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.jobs.card_buttons import CANCEL_ACTION, DELETE_ACTION
 from handlers.blocks.jobs.wording import cancel_loss, delete_loss
-from handlers.blocks.message import Message, compose, escape
+from handlers.blocks.message import Message, compose, escape, mention
 
 CONFIRM_BLOCK = "confirm_deed"  # the answer to its button takes the place of the question
 
@@ -27,7 +27,8 @@ def build_delete_question(job: TuningJob) -> Message:
 
 
 def _question(job: TuningJob, title: str, loss: str, yes: str, action_id: str) -> Message:
-    text = f"*{title}* {escape(loss)}"
+    # Two tunings that the person sees may have one name.
+    text = f"*{title}* {escape(loss)} Started by {mention(job.owner)}."
     return compose(
         text,
         [
